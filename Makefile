@@ -1,0 +1,57 @@
+# Everything a developer types. `make help` lists it.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+LOCK := requirements.lock
+
+.PHONY: help install demo test test-fast check format wire lock bench clean
+
+help: ## Show this list
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+install: $(STAMP) ## Make .venv with everything, as pinned in requirements.lock
+
+$(STAMP): $(LOCK) pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Sightline needs Python 3.11 or newer: make PYTHON=/path/to/python3.11 install")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(LOCK)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	$(BIN)/python -m sightline.evaluation.warm
+	@touch $@
+
+demo: install ## Real predictions of a real model through the whole system, then serve until Ctrl-C (ONCE=1: end after the table)
+	$(BIN)/python -m examples.digits.demo
+
+test: check ## Check the code, then run every test that this machine can run
+	$(BIN)/python -m pytest
+
+test-fast: install ## Only the pure tests, in seconds
+	$(BIN)/python -m pytest tests/unit
+
+check: install ## Formatting, lint, types, import rules, protobuf: all that needs no test
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/basedpyright
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/python scripts/generate_wire.py --check
+	cd proto && ../$(BIN)/buf lint
+
+format: install ## Format the code
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+wire: install ## Generate sightline/wire from proto/
+	$(BIN)/python scripts/generate_wire.py
+
+lock: ## Pin all dependencies anew (needs uv)
+	uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--custom-compile-command "make lock" --upgrade --quiet --output-file $(LOCK)
+
+bench: install ## Measure, and print the tables of docs/benchmarks.md
+	$(BIN)/python -m benchmarks
+
+clean: ## Remove what was built here
+	rm -rf $(VENV) build dist .pytest_cache .ruff_cache .hypothesis

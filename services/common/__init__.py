@@ -1,0 +1,1 @@
+"""What every service stands on: the log, the read model, the runtime."""

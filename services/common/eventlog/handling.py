@@ -1,0 +1,141 @@
+"""What a service says to the run loop: pure data in, pure data out.
+
+A handler maps (state, events) to (writes, events). The loop does the rest: it reads what the handler asks for, commits
+writes, progress and outbox in one transaction, publishes the outbox, and replaces what fails.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sightline.wire.events.v1.event_pb2 import Event
+
+Document = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One event and where it lies on the log."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: str
+    event: Event
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """Documents that a handler needs: all of a collection that match a filter on indexed fields."""
+
+    collection: str
+    filter: Mapping[str, Any]
+    projection: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Replace:
+    """Put this document, whole, under its `_id`."""
+
+    collection: str
+    document: Document
+
+
+@dataclass(frozen=True, slots=True)
+class Delete:
+    """Remove the document with this `_id`."""
+
+    collection: str
+    id: Any
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateMany:
+    """Change all documents that match. For what concerns every row of a partition; the filter names the partition."""
+
+    collection: str
+    filter: Mapping[str, Any]
+    update: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteMany:
+    """Remove all documents that match."""
+
+    collection: str
+    filter: Mapping[str, Any]
+
+
+Write = Replace | Delete | UpdateMany | DeleteMany
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """An event to publish through the outbox. `partition` None: by key."""
+
+    topic: str
+    key: str
+    event: Event
+    partition: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """An event that can never become valid, and why. It goes to the dead letters, not marked as a bug."""
+
+    delivery: Delivery
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a batch amounts to. Writes are applied in this order, so a later one on the same document wins.
+
+    `memory` is what the process may remember of the partition: it is handed to the next batch as long as every
+    progress write of the partition was this process' own, and read anew otherwise.
+    """
+
+    writes: Sequence[Write] = ()
+    events: Sequence[Outgoing] = ()
+    refused: Sequence[Refused] = ()
+    memory: Any = None
+
+
+State = Mapping[str, Sequence[Document]]
+"""What the reads of a batch found: the documents of each `Read`, by collection (reads of one collection together)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Deliveries of one partition: of each topic in its order, topics in the order in which the service names them."""
+
+    partition: int
+    deliveries: Sequence[Delivery]
+    offsets: Mapping[str, int] = field(default_factory=dict)
+    """Next offset of each topic after this batch."""
+
+
+class Handler(ABC):
+    """The pure heart of a service. No clock, no randomness, no I/O."""
+
+    @abstractmethod
+    def recall(self, partition: int) -> Sequence[Read]:
+        """What to read when a partition is taken over."""
+
+    @abstractmethod
+    def remember(self, partition: int, state: State) -> Any:
+        """The memory of a partition, from what `recall` found."""
+
+    @abstractmethod
+    def reads(self, batch: Batch, memory: Any) -> Sequence[Read]:
+        """What else the batch needs."""
+
+    @abstractmethod
+    def handle(self, batch: Batch, state: State, memory: Any) -> Outcome:
+        """Apply the batch. An exception here is a poison message: the batch is halved until the guilty one stands alone.
+
+        `memory` must not be changed in place: the batch may be tried again.
+        """

@@ -1,0 +1,142 @@
+"""The log, as services see it.
+
+A log has topics, a topic has partitions, a partition has records with offsets 0, 1, 2 ... A record that `append` has
+answered for survives kill -9. Consumers of one group share partitions: *partition p of every topic of the group* goes to
+one member, so a member owns whole row partitions. Where to read on is not the log's business: a consumer is told by
+`seek`, and offsets committed here serve lag displays alone.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from services.common.eventlog.topics import Topic
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """Something to append. `partition` None: by murmur2 of the key, as Kafka's Java clients place it."""
+
+    topic: str
+    key: bytes
+    value: bytes
+    partition: int | None = None
+    headers: tuple[tuple[str, bytes], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """Something on the log."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: bytes
+    value: bytes
+    headers: tuple[tuple[str, bytes], ...]
+    time_unix_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where a message was put."""
+
+    topic: str
+    partition: int
+    offset: int
+
+
+PartitionCallback = Callable[[frozenset[int]], Awaitable[None]]
+
+
+class LogError(Exception):
+    """The log can't be used as asked; the message says what to do."""
+
+
+class MessageTooLarge(LogError):
+    """A message is over its topic's limit. Nothing of the call was appended."""
+
+
+class TopicMismatch(LogError):
+    """The log's topics are not those of `topics.py`."""
+
+
+class Consumer(ABC):
+    """A member of a group. Used by one task."""
+
+    @abstractmethod
+    async def start(self, *, assigned: PartitionCallback, revoked: PartitionCallback) -> None:
+        """Join the group.
+
+        `assigned` and `revoked` are awaited with partition numbers: `revoked` before another member may get them,
+        `assigned` before the first of their records is handed out: it must `seek` every topic of the group there.
+        """
+
+    @abstractmethod
+    async def poll(self, *, max_records: int, max_bytes: int, timeout: float) -> Sequence[Record]:
+        """Records of assigned partitions that are not paused, in order per (topic, partition); empty after `timeout` s."""
+
+    @abstractmethod
+    def seek(self, topic: str, partition: int, offset: int) -> None:
+        """Hand out this offset next."""
+
+    @abstractmethod
+    def pause(self, partition: int) -> None:
+        """Hand out nothing of this partition until `resume`."""
+
+    @abstractmethod
+    def resume(self, partition: int) -> None:
+        """Hand out records of this partition again."""
+
+    @abstractmethod
+    async def commit(self, offsets: Mapping[tuple[str, int], int]) -> None:
+        """Tell the log how far the group is: the *next* offset per (topic, partition). For lag displays."""
+
+    @abstractmethod
+    async def close(self) -> None:
+        """Leave the group. Partitions still owned are not announced by `revoked`: whoever closes has drained."""
+
+
+class EventLog(ABC):
+    """A log. One per process; safe to use from many tasks of one event loop."""
+
+    @abstractmethod
+    async def open(self, topics: Sequence[Topic], *, create: bool = True) -> None:
+        """Connect; create topics that are missing; refuse topics that differ (`TopicMismatch`)."""
+
+    @property
+    @abstractmethod
+    def log_id(self) -> str:
+        """The id that the log got when its topics were made."""
+
+    @abstractmethod
+    async def append(self, messages: Sequence[Message]) -> Sequence[Position]:
+        """Append in order, durably; concurrent calls may interleave. All or nothing on `MessageTooLarge`."""
+
+    @abstractmethod
+    async def begin_offsets(self, topic: str) -> Mapping[int, int]:
+        """First offset still there, per partition."""
+
+    @abstractmethod
+    async def end_offsets(self, topic: str) -> Mapping[int, int]:
+        """Next offset to be written, per partition."""
+
+    @abstractmethod
+    async def committed(self, group: str) -> Mapping[tuple[str, int], int]:
+        """What members of a group have last committed."""
+
+    @abstractmethod
+    async def read(
+        self, topic: str, partition: int, start: int, *, max_records: int = 1000, max_bytes: int = 8 << 20
+    ) -> Sequence[Record]:
+        """Records from `start` on, without a group; empty at the end."""
+
+    @abstractmethod
+    def consumer(self, group: str, topics: Sequence[str]) -> Consumer:
+        """A new member of a group. All topics have one partition count."""
+
+    @abstractmethod
+    async def close(self) -> None:
+        """Let go of the log. Consumers are closed before."""

@@ -1,0 +1,118 @@
+"""The read model, as data: each collection has one owner, a key, indexes, and says whether a replay rebuilds it.
+
+Documents
+---------
+Ids of documents begin with the project. `row` is `project/dataset/global_key`, the key of the row's events.
+Packed arrays are little-endian `bytes`, as on the wire.
+
+``projects, datasets, dataset_versions, ontologies, models, model_runs, imports, catalog_decisions`` (ingest, catalog)
+    datasets          _id project/dataset_id; dataset_id, name, ontology_id, draft (version number of the draft, from 1),
+                      draft_digest (or null), open_imports [import ids], created_unix_ms, source_offset
+    dataset_versions  _id project/dataset_id/version; dataset_id, version, state committed, truth_digest (or null),
+                      committed_unix_ms, source_offset (of the commit in `catalog`)
+    ontologies        _id project/ontology_id; ontology_id, name, versions [{version, classes [{id, name, kind}]}]
+                      (the last is the latest; class ids count from 1 and are never used again)
+    models            _id project/model_id; model_id, name, ontology_id, created_unix_ms
+    model_runs        _id project/run_id; run_id, name, model_id, dataset_id, dataset_version, ontology_id,
+                      ontology_version, state open|sealed, config, open_import (or null), created_unix_ms, source_offset
+    imports           _id project/import_id; import_id, dataset_id, dataset_version, run_id (or null), format, mode,
+                      state RUNNING|FINISHED|FAILED, failure, accepted, rejected, end_offsets {str(partition): offset},
+                      begun_unix_ms, ended_unix_ms
+    catalog_decisions _id project/request_id; outcome created|exists|conflict|refused|done, status (HTTP), detail, body
+
+``data_rows`` (ingest, rows): what is known of a row, and in which versions it is labelled
+    _id row; dataset_id, global_key, partition, known (false: only truth or predictions named it), ordinal (or null),
+    asset_url, width, height, split, metadata, labelled [{from, to (exclusive, or null), ordinal (or null), import_id}]
+
+``truths`` (metrics, rows): the truth of a row from one version on, copy on write
+    _id row@from; row, project_id, dataset_id, global_key, partition, from, to (exclusive; null: still so in the draft),
+    ordinal (or null), import_id, count, class_ids, boxes, areas, crowds, annotation_ids
+
+``run_rows`` (metrics, rows): what a run says of a row, with its pairs
+    _id project/run_id/global_key; row, project_id, dataset_id, run_id, global_key, partition, dataset_version (null while
+    the run is not known), import_id (of the last import that reached it), next_place, count, class_ids, boxes,
+    confidences, areas, places (int32), uuids, import_marks (uint8: 1 where import_id said it),
+    pair_count, pair_predictions (int32), pair_truths (int32), pair_overlaps (float64);
+    predictions in canonical order (class, confidence descending with NaN as 1, place), pairs by (prediction, truth)
+
+``row_partitions`` (one document per group and partition, written by the group's owner): what markers have told
+    _id group/partition; markers {topic: highest source_offset handled}, runs {run_id: {dataset_id, dataset_version,
+    source_offset}}, drafts {dataset_id: draft version number (absent: 1)}
+
+``run_summaries`` (metrics, run owner): the default numbers of a run and what they rest on
+    _id project/run_id; run_id, version {str(partition): {rev, offsets {topic: next}, markers {topic: source_offset}}},
+    coco {name: value or null}, coco_classes {str(class id): {...}}, counts (at the operating point), rows, rows_predicted,
+    predictions, truths, computed_unix_ms, cost_ms
+
+``progress`` (operational; every group writes its own, through the run loop only)
+    _id group/partition; rev (compare-and-set), writer, log_id, offsets {topic: next}, outbox [packed messages]
+
+``import_jobs`` (operational; ingest): the live side of an import: lease, bytes and items so far, owner process
+``import_errors`` (operational; ingest): one document per rejected item
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """An index: field names in order."""
+
+    fields: tuple[str, ...]
+    unique: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Collection:
+    """One collection of the read model."""
+
+    name: str
+    owner: str
+    kind: Literal["rebuilt", "operational"]
+    indexes: tuple[Index, ...] = ()
+    schema_version: int = 1
+
+
+DATASETS = Collection("datasets", "ingest", "rebuilt", (Index(("project_id", "name"), unique=True),))
+DATASET_VERSIONS = Collection("dataset_versions", "ingest", "rebuilt", (Index(("project_id", "dataset_id", "version")),))
+ONTOLOGIES = Collection("ontologies", "ingest", "rebuilt", (Index(("project_id", "name"), unique=True),))
+MODELS = Collection("models", "ingest", "rebuilt", (Index(("project_id", "name"), unique=True),))
+MODEL_RUNS = Collection(
+    "model_runs",
+    "ingest",
+    "rebuilt",
+    (Index(("project_id", "model_id", "name"), unique=True), Index(("project_id", "name")), Index(("project_id", "created_unix_ms"))),
+)
+IMPORTS = Collection("imports", "ingest", "rebuilt", (Index(("state",)), Index(("project_id", "run_id"))))
+CATALOG_DECISIONS = Collection("catalog_decisions", "ingest", "rebuilt")
+DATA_ROWS = Collection("data_rows", "ingest", "rebuilt", (Index(("project_id", "dataset_id", "global_key")),))
+TRUTHS = Collection(
+    "truths", "metrics", "rebuilt", (Index(("row",)), Index(("dataset_id", "from", "to")), Index(("partition", "dataset_id", "to")))
+)
+RUN_ROWS = Collection("run_rows", "metrics", "rebuilt", (Index(("row",)), Index(("run_id",)), Index(("partition", "run_id"))))
+ROW_PARTITIONS = Collection("row_partitions", "each group", "rebuilt")
+RUN_SUMMARIES = Collection("run_summaries", "metrics", "rebuilt")
+PROGRESS = Collection("progress", "each group", "operational")
+IMPORT_JOBS = Collection("import_jobs", "ingest", "operational")
+IMPORT_ERRORS = Collection("import_errors", "ingest", "operational", (Index(("import_id", "number")),))
+
+COLLECTIONS: tuple[Collection, ...] = (
+    DATASETS,
+    DATASET_VERSIONS,
+    ONTOLOGIES,
+    MODELS,
+    MODEL_RUNS,
+    IMPORTS,
+    CATALOG_DECISIONS,
+    DATA_ROWS,
+    TRUTHS,
+    RUN_ROWS,
+    ROW_PARTITIONS,
+    RUN_SUMMARIES,
+    PROGRESS,
+    IMPORT_JOBS,
+    IMPORT_ERRORS,
+)

@@ -1,0 +1,1 @@
+"""What every service runs on: settings, telemetry, health, errors, and the loop that wires them."""

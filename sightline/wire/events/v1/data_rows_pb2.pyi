@@ -1,0 +1,47 @@
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class Split(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    SPLIT_UNSPECIFIED: _ClassVar[Split]
+    SPLIT_TRAINING: _ClassVar[Split]
+    SPLIT_VALIDATION: _ClassVar[Split]
+    SPLIT_TEST: _ClassVar[Split]
+    SPLIT_UNASSIGNED: _ClassVar[Split]
+SPLIT_UNSPECIFIED: Split
+SPLIT_TRAINING: Split
+SPLIT_VALIDATION: Split
+SPLIT_TEST: Split
+SPLIT_UNASSIGNED: Split
+
+class DataRowUpserted(_message.Message):
+    __slots__ = ("dataset_id", "global_key", "ordinal", "asset_url", "width", "height", "split", "metadata_json")
+    DATASET_ID_FIELD_NUMBER: _ClassVar[int]
+    GLOBAL_KEY_FIELD_NUMBER: _ClassVar[int]
+    ORDINAL_FIELD_NUMBER: _ClassVar[int]
+    ASSET_URL_FIELD_NUMBER: _ClassVar[int]
+    WIDTH_FIELD_NUMBER: _ClassVar[int]
+    HEIGHT_FIELD_NUMBER: _ClassVar[int]
+    SPLIT_FIELD_NUMBER: _ClassVar[int]
+    METADATA_JSON_FIELD_NUMBER: _ClassVar[int]
+    dataset_id: str
+    global_key: str
+    ordinal: int
+    asset_url: str
+    width: int
+    height: int
+    split: Split
+    metadata_json: bytes
+    def __init__(self, dataset_id: _Optional[str] = ..., global_key: _Optional[str] = ..., ordinal: _Optional[int] = ..., asset_url: _Optional[str] = ..., width: _Optional[int] = ..., height: _Optional[int] = ..., split: _Optional[_Union[Split, str]] = ..., metadata_json: _Optional[bytes] = ...) -> None: ...
+
+class DataRowDeleted(_message.Message):
+    __slots__ = ("dataset_id", "global_key")
+    DATASET_ID_FIELD_NUMBER: _ClassVar[int]
+    GLOBAL_KEY_FIELD_NUMBER: _ClassVar[int]
+    dataset_id: str
+    global_key: str
+    def __init__(self, dataset_id: _Optional[str] = ..., global_key: _Optional[str] = ...) -> None: ...
