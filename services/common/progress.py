@@ -1,0 +1,64 @@
+"""How far a group is in a row partition, and the store that holds it: the fence of the run loop.
+
+One progress document stands for one group and one row partition. Whoever writes it compares and sets `rev`, in the same
+transaction as the documents of the batch and its outbox; so a process that lost the partition without knowing loses
+there, and every event is applied exactly once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from services.common.eventlog.handling import Read, Write
+from services.common.eventlog.port import Message
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Where a group stands in a row partition. `rev` 0: it has never written there."""
+
+    rev: int = 0
+    writer: str = ""
+    """Random id of the process' loop that wrote this: says whether it was one's own write."""
+    log_id: str = ""
+    """The log that the offsets belong to."""
+    offsets: Mapping[str, int] = field(default_factory=dict[str, int])
+    """Next offset to handle, by topic; a topic that isn't here starts at 0."""
+    outbox: tuple[Message, ...] = ()
+    """What the last batch gave rise to. Published by its writer, or by whoever finds it next."""
+
+
+class LostRace(Exception):
+    """Somebody else wrote the progress: nothing of this commit was stored. Read again."""
+
+
+class CommitUnknown(Exception):
+    """The answer to a commit was lost: it was stored whole, or not at all, or still may be. Read again."""
+
+
+class BatchTooLarge(Exception):
+    """More than the store takes in one transaction, whenever it is tried: the loop tries smaller batches."""
+
+
+class ProgressStore(Protocol):
+    """The part of a read model that the run loop uses. Reads see every commit that was acknowledged before."""
+
+    async def find(self, read: Read) -> list[dict[str, Any]]:
+        """All documents that match."""
+        ...
+
+    async def read_progress(self, group: str, partition: int) -> Progress:
+        """The progress of a group in a partition; `Progress()` when there is none."""
+        ...
+
+    async def commit(
+        self, group: str, partition: int, *, expected_rev: int, progress: Progress, writes: Sequence[Write]
+    ) -> None:
+        """Store the writes in their order, and `progress` (whose rev is `expected_rev` + 1), in one transaction.
+
+        Raises `LostRace` where rev isn't `expected_rev` any more (0: nothing must be there), `CommitUnknown` when the
+        answer was lost, `BatchTooLarge` when the size is what's wrong. Any other exception: nothing was stored.
+        """
+        ...
