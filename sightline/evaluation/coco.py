@@ -1,0 +1,121 @@
+"""COCO files as evidence: parsed JSON, or its bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from itertools import chain
+from operator import attrgetter
+from typing import Any, TypeVar
+
+import msgspec
+import numpy as np
+
+from sightline.evaluation.boxes import PredictionBoxes, TruthBoxes, evidence_of_boxes
+from sightline.evaluation.evidence import Evidence, Floats, Ints, Longs
+
+CocoTruth = bytes | Mapping[str, Any]
+CocoResults = bytes | Sequence[Mapping[str, Any]]
+
+_Box = tuple[float, float, float, float]
+_T = TypeVar("_T")
+
+
+class _Image(msgspec.Struct, gc=False):
+    id: int
+
+
+class _Category(msgspec.Struct, gc=False):
+    id: int
+    name: str
+
+
+class _Annotation(msgspec.Struct, gc=False):
+    image_id: int
+    category_id: int
+    bbox: _Box
+    area: float | None = None
+    iscrowd: int | bool = 0
+
+
+class _Truth(msgspec.Struct):
+    images: list[_Image]
+    categories: list[_Category]
+    annotations: list[_Annotation]
+
+
+class _Result(msgspec.Struct, gc=False):
+    image_id: int
+    category_id: int
+    bbox: _Box
+    score: float = 1.0
+
+
+def evidence_of_coco(truths: CocoTruth, predictions: CocoResults) -> tuple[Evidence, dict[int, str]]:
+    """Evidence of a COCO truth file and a results file, and the names of its classes by class id.
+
+    Rows are the images by id; class ids are places in the categories by id. A truth without `area` has that of its
+    box; a prediction without `score` counts as 1. Raises ValueError for what is not COCO, for an image or category
+    that the truth file does not name, and for numbers that are not finite.
+    """
+    truth = _read(truths, _Truth)
+    results = _read(predictions, list[_Result])
+    image_ids = np.unique(_longs(truth.images, "id"))
+    names = {category.id: category.name for category in truth.categories}
+    category_ids = np.array(sorted(names), np.int64)
+
+    annotations = truth.annotations
+    box = _boxes(annotations)
+    area = (a.area if a.area is not None else a.bbox[2] * a.bbox[3] for a in annotations)
+    truth_boxes = TruthBoxes(
+        _places(_longs(annotations, "image_id"), image_ids, "an annotation's image_id"),
+        _places(_longs(annotations, "category_id"), category_ids, "an annotation's category_id"),
+        box,
+        _finite(np.fromiter(area, np.float64, len(annotations)), "an annotation's area"),
+        np.fromiter((bool(a.iscrowd) for a in annotations), np.bool_, len(annotations)),
+    )
+    prediction_boxes = PredictionBoxes(
+        _places(_longs(results, "image_id"), image_ids, "a result's image_id"),
+        _places(_longs(results, "category_id"), category_ids, "a result's category_id"),
+        _boxes(results),
+        _finite(np.fromiter(map(attrgetter("score"), results), np.float64, len(results)), "a result's score"),
+    )
+    evidence = evidence_of_boxes(truth_boxes, prediction_boxes, image_ids, len(category_ids))
+    return evidence, {place: names[category_id] for place, category_id in enumerate(category_ids.tolist())}
+
+
+def _read(source: Any, form: type[_T]) -> _T:
+    """Parse bytes, or check what is parsed already. msgspec's errors are ValueErrors that say where."""
+    return msgspec.json.decode(source, type=form) if isinstance(source, bytes) else msgspec.convert(source, form)
+
+
+def _longs(items: Collection[Any], name: str) -> Longs:
+    get: Callable[[Any], int] = attrgetter(name)
+    return np.fromiter(map(get, items), np.int64, len(items))
+
+
+def _boxes(items: Collection[Any]) -> Floats:
+    get: Callable[[Any], _Box] = attrgetter("bbox")
+    flat = np.fromiter(chain.from_iterable(map(get, items)), np.float64, 4 * len(items))
+    return _finite(flat, "a bbox").reshape(-1, 4)
+
+
+def _finite(values: Floats, what: str) -> Floats:
+    if not np.isfinite(values).all():
+        raise ValueError(f"{what} is not finite")
+    return values
+
+
+def _places(ids: Longs, known: Longs, what: str) -> Ints:
+    """The place of each id in `known` (sorted, distinct)."""
+    if len(known) == 0:
+        places = np.zeros(len(ids), np.int64)
+    elif known[-1] - known[0] < 4 * len(ids):
+        table = np.zeros(known[-1] - known[0] + 1, np.int64)
+        table[known - known[0]] = np.arange(len(known))
+        places = table[np.clip(ids - known[0], 0, len(table) - 1)]
+    else:
+        places = np.minimum(np.searchsorted(known, ids), len(known) - 1)
+    strangers = np.flatnonzero(known[places] != ids) if len(known) else np.arange(len(ids))
+    if len(strangers):
+        raise ValueError(f"{what} is {ids[strangers[0]]}, which the truth does not name (item {strangers[0]})")
+    return places.astype(np.int32)

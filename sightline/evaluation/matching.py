@@ -1,0 +1,221 @@
+"""One greedy pass over pairs: COCO's matching at one IoU threshold, at any confidence.
+
+Same-class matching is a prefix in confidence: what a prediction takes never depends on less confident ones.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+import numpy as np
+
+from sightline.evaluation.evidence import MINIMUM_OVERLAP, Bools, Evidence, Floats, Ints, Longs
+from sightline.evaluation.kernel import (
+    Bytes,
+    InBools,
+    InFloats,
+    InInts,
+    InLongs,
+    OutBytes,
+    OutFloats,
+    OutInts,
+    in_chunks,
+    kernel,
+)
+from sightline.evaluation.ordering import rows_of
+
+Confidence = float | Floats | None
+"""From which confidence predictions count: one for all classes, one a class (infinite: none counts), or no limit."""
+
+STRICTEST_IOU = 1 - 1e-10
+"""What pycocotools asks of an overlap at most, so that equal boxes match at IoU 1 in spite of rounding."""
+
+NO_LIMIT = 2**31 - 1
+
+
+class Verdict(IntEnum):
+    """What matching says of a prediction, or of a truth."""
+
+    UNSEEN = 0
+    """Not asked about: below its threshold, beyond the limit on detections, or in a row outside the mask."""
+    MATCHED = 1
+    """A true positive; a truth that was found."""
+    UNMATCHED = 2
+    """A false positive; a truth that was missed."""
+    IGNORED = 3
+    """In no count: a crowd or out of the area range; a prediction that took such a truth, or is itself out of range."""
+
+
+@dataclass(frozen=True, slots=True)
+class Matches:
+    """Who took whom. Arrays are as long as the evidence's prediction columns and truth columns.
+
+    `truth` and `prediction` are indices inside the row, -1 for none (a crowd names the last that took it);
+    `overlap` is that of a prediction with the truth it took, 0 without; verdicts are values of `Verdict`.
+    """
+
+    verdict: Bytes
+    truth: Ints
+    overlap: Floats
+    truth_verdict: Bytes
+    prediction: Ints
+
+    @property
+    def ignored(self) -> Bools:
+        """Which predictions are in no count although they were asked about."""
+        return self.verdict == Verdict.IGNORED
+
+
+def thresholds(confidence: Confidence, class_count: int) -> Floats:
+    """One confidence threshold a class. Raises ValueError for an array that is shorter than the classes, and for NaN."""
+    if confidence is None:
+        return np.full(class_count, -np.inf)
+    if isinstance(confidence, (int, float)):
+        per_class = np.full(class_count, float(confidence))
+    else:
+        per_class = np.ascontiguousarray(confidence, np.float64)
+    if len(per_class) < class_count:
+        raise ValueError(f"{len(per_class)} confidence thresholds for {class_count} classes")
+    if np.isnan(per_class).any():
+        raise ValueError("a confidence threshold is not a number")
+    return per_class
+
+
+def checked_iou(iou: float) -> float:
+    """The overlap that a match needs at IoU `iou`. Raises ValueError where pairs were not kept (or above 1)."""
+    if not MINIMUM_OVERLAP <= iou <= 1:
+        raise ValueError(f"the IoU must be between {MINIMUM_OVERLAP} and 1")
+    return min(iou, STRICTEST_IOU)
+
+
+def match(
+    evidence: Evidence,
+    iou: float,
+    confidence: Confidence = None,
+    *,
+    area_range: tuple[float, float] | None = None,
+    max_detections: int | None = None,
+    row_mask: Bools | None = None,
+) -> Matches:
+    """Match predictions to truths of their class and row, by COCO's rules.
+
+    `area_range` (both ends inside, pixels²) ignores truths outside of it, and unmatched predictions outside of it;
+    `max_detections` is a limit per row and class. Raises ValueError for an IoU below `MINIMUM_OVERLAP` or above 1.
+    """
+    least_overlap = checked_iou(iou)
+    least_confidence = thresholds(confidence, evidence.class_count)
+    low, high = area_range if area_range is not None else (-np.inf, np.inf)
+    limit = NO_LIMIT if max_detections is None else max_detections
+    predictions, truths = evidence.predictions, evidence.truths
+    matches = Matches(
+        verdict=np.zeros(len(predictions.class_id), np.int8),
+        truth=np.full(len(predictions.class_id), -1, np.int32),
+        overlap=np.zeros(len(predictions.class_id)),
+        truth_verdict=np.zeros(len(truths.class_id), np.int8),
+        prediction=np.full(len(truths.class_id), -1, np.int32),
+    )
+
+    def match_in(rows: Longs) -> None:
+        _match_rows(
+            predictions.class_id,
+            predictions.confidence,
+            predictions.area,
+            evidence.prediction_rows.start,
+            evidence.prediction_rows.count,
+            truths.class_id,
+            truths.area,
+            truths.crowd,
+            evidence.truth_rows.start,
+            evidence.truth_rows.count,
+            evidence.pairs.prediction,
+            evidence.pairs.truth,
+            evidence.pairs.overlap,
+            evidence.pair_rows.start,
+            evidence.pair_rows.count,
+            rows,
+            least_overlap,
+            least_confidence,
+            low,
+            high,
+            limit,
+            matches.verdict,
+            matches.truth,
+            matches.overlap,
+            matches.truth_verdict,
+            matches.prediction,
+        )
+
+    rows = rows_of(evidence, row_mask)
+    in_chunks(match_in, rows, evidence.prediction_rows.count[rows] + evidence.pair_rows.count[rows])
+    return matches
+
+
+@kernel
+def _match_rows(
+    class_id: InInts,
+    confidence: InFloats,
+    area: InFloats,
+    prediction_start: InLongs,
+    prediction_count: InInts,
+    truth_class: InInts,
+    truth_area: InFloats,
+    crowd: InBools,
+    truth_start: InLongs,
+    truth_count: InInts,
+    pair_prediction: InInts,
+    pair_truth: InInts,
+    pair_overlap: InFloats,
+    pair_start: InLongs,
+    pair_count: InInts,
+    rows: InLongs,
+    least_overlap: float,
+    least_confidence: InFloats,
+    low: float,
+    high: float,
+    limit: int,
+    verdict: OutBytes,
+    taken_truth: OutInts,
+    taken_overlap: OutFloats,
+    truth_verdict: OutBytes,
+    taken_by: OutInts,
+) -> None:
+    """Fill the columns of `Matches` for `rows`. Verdicts are spelled out as numbers: see `Verdict`."""
+    for row in rows:
+        p0, t0 = prediction_start[row], truth_start[row]
+        for t in range(t0, t0 + truth_count[row]):
+            ignored = crowd[t] or truth_area[t] < low or truth_area[t] > high
+            truth_verdict[t] = 3 if ignored else 2
+        pair, last_pair = pair_start[row], pair_start[row] + pair_count[row]
+        rank, last_class = 0, -1
+        for p in range(p0, p0 + prediction_count[row]):
+            c = class_id[p]
+            if c != last_class:
+                rank, last_class = 0, c
+            best, best_free, best_overlap = -1, False, least_overlap
+            while pair < last_pair and p0 + pair_prediction[pair] == p:
+                t, overlap = t0 + pair_truth[pair], pair_overlap[pair]
+                pair += 1
+                if overlap < least_overlap or truth_class[t] != c or (taken_by[t] >= 0 and not crowd[t]):
+                    continue
+                free = truth_verdict[t] != 3
+                if free != best_free and best >= 0:
+                    better = free
+                else:
+                    better = overlap >= best_overlap
+                if better:
+                    best, best_free, best_overlap = t, free, overlap
+            rank += 1
+            if confidence[p] < least_confidence[c] or rank > limit:
+                continue
+            if best < 0:
+                verdict[p] = 3 if area[p] < low or area[p] > high else 2
+                continue
+            taken_truth[p] = best - t0
+            taken_overlap[p] = best_overlap
+            taken_by[best] = p - p0
+            if best_free:
+                verdict[p] = 1
+                truth_verdict[best] = 1
+            else:
+                verdict[p] = 3

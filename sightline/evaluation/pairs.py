@@ -1,0 +1,59 @@
+"""From geometry to pairs: the only place where overlap is measured."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from sightline.evaluation.evidence import MINIMUM_OVERLAP, Bools, Floats, Ints, Longs, PairColumns, Segments
+from sightline.evaluation.kernel import in_chunks
+from sightline.evaluation.overlap import overlap_of
+
+
+def find_pairs(
+    predictions: Floats,
+    prediction_rows: Segments,
+    truths: Floats,
+    crowd: Bools,
+    truth_rows: Segments,
+    *,
+    kind: str = "box",
+) -> tuple[PairColumns, Segments]:
+    """Pairs of all rows whose overlap is at least `MINIMUM_OVERLAP`, across classes, sorted by prediction, then truth.
+
+    For boxes, `predictions` is (P, 4) and `truths` (T, 4): x, y, width, height in pixels. Predictions are expected in
+    canonical order, since pairs name them by their index inside the row. Raises KeyError for an unknown `kind`.
+    """
+    find = overlap_of(kind)
+    row_count = len(prediction_rows.start)
+    predictions, truths = np.ascontiguousarray(predictions, np.float64), np.ascontiguousarray(truths, np.float64)
+    crowd = np.ascontiguousarray(crowd, np.bool_)
+    count = np.zeros(row_count, np.int32)
+
+    def find_in(rows: Longs) -> tuple[Ints, Ints, Floats]:
+        return find(
+            predictions,
+            prediction_rows.start,
+            prediction_rows.count,
+            truths,
+            crowd,
+            truth_rows.start,
+            truth_rows.count,
+            rows,
+            MINIMUM_OVERLAP,
+            count,
+        )
+
+    chunks = in_chunks(find_in, np.arange(row_count), prediction_rows.count)
+    columns = PairColumns(
+        np.concatenate([prediction for prediction, _, _ in chunks]),
+        np.concatenate([truth for _, truth, _ in chunks]),
+        np.concatenate([overlap for _, _, overlap in chunks]),
+    )
+    return columns, segments(count)
+
+
+def segments(count: Ints) -> Segments:
+    """Segments of rows that lie one after the other, `count[r]` entries each."""
+    start = np.zeros(len(count), np.int64)
+    np.cumsum(count[:-1], out=start[1:])
+    return Segments(start, count)

@@ -1,0 +1,81 @@
+"""The metrics of a run as one plain answer, the same from a notebook, the command line and the server."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import TypedDict
+
+import numpy as np
+
+from sightline.evaluation.average_precision import CocoAverages, coco_averages
+from sightline.evaluation.counts import Counts, count
+from sightline.evaluation.evidence import Bools, Evidence, Floats
+from sightline.evaluation.matching import Confidence
+
+Number = float | int | None
+Numbers = dict[str, Number]
+
+
+class MetricsReport(TypedDict):
+    """`coco`: the twelve numbers; `total`: micro averages, and macro ones as `macro_...`; `classes`: by class name."""
+
+    coco: Numbers
+    total: Numbers
+    classes: dict[str, Numbers]
+
+
+def metrics_report(
+    evidence: Evidence,
+    class_names: Mapping[int, str],
+    iou: float,
+    confidence: Confidence,
+    coco: CocoAverages | None = None,
+    *,
+    counts: Counts | None = None,
+    row_mask: Bools | None = None,
+) -> MetricsReport:
+    """Counts and ratios at (iou, confidence), and COCO's numbers, which depend on neither. Undefined is None.
+
+    `class_names` says which classes are reported, by class id; the total is over all classes. `coco` and `counts` are
+    given by callers who have them already (for the same rows).
+    """
+    coco = coco or coco_averages(evidence, row_mask=row_mask)
+    counts = counts or count(evidence, iou, confidence, row_mask=row_mask)
+    per_class = _columns(counts)
+    macro = {f"macro_{name}": _mean(getattr(counts, name)) for name in ("precision", "recall", "f1")}
+    return {
+        "coco": nulled(coco.total()),
+        "total": {name: column[0] for name, column in _columns(counts.total()).items()} | macro,
+        "classes": {
+            name: {key: column[class_id] for key, column in per_class.items()} | nulled(coco.of_class(class_id))
+            for class_id, name in class_names.items()
+        },
+    }
+
+
+def nulled(numbers: Mapping[str, float]) -> Numbers:
+    """NaN as None."""
+    return {name: None if math.isnan(value) else value for name, value in numbers.items()}
+
+
+def _columns(counts: Counts) -> dict[str, list[Number]]:
+    return {
+        "precision": _list(counts.precision),
+        "recall": _list(counts.recall),
+        "f1": _list(counts.f1),
+        "support": counts.support.tolist(),
+        "true_positive_count": counts.true_positive.tolist(),
+        "false_positive_count": counts.false_positive.tolist(),
+        "false_negative_count": counts.false_negative.tolist(),
+    }
+
+
+def _list(values: Floats) -> list[Number]:
+    listed: Iterable[float] = values.tolist()
+    return [None if math.isnan(value) else value for value in listed]
+
+
+def _mean(values: Floats) -> Number:
+    defined = values[~np.isnan(values)]
+    return float(defined.mean()) if len(defined) else None
