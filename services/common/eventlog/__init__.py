@@ -1,0 +1,1 @@
+"""The log: a port, its topics, the embedded implementation, and the run loop on it."""

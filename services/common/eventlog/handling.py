@@ -114,7 +114,7 @@ class Batch:
 
     partition: int
     deliveries: Sequence[Delivery]
-    offsets: Mapping[str, int] = field(default_factory=dict)
+    offsets: Mapping[str, int] = field(default_factory=dict[str, int])
     """Next offset of each topic after this batch."""
 
 
@@ -135,7 +135,7 @@ class Handler(ABC):
 
     @abstractmethod
     def handle(self, batch: Batch, state: State, memory: Any) -> Outcome:
-        """Apply the batch. An exception here is a poison message: the batch is halved until the guilty one stands alone.
+        """Apply the batch. An exception is a poison message: the batch is halved until the guilty one stands alone.
 
         `memory` must not be changed in place: the batch may be tried again.
         """

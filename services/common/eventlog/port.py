@@ -1,8 +1,8 @@
 """The log, as services see it.
 
 A log has topics, a topic has partitions, a partition has records with offsets 0, 1, 2 ... A record that `append` has
-answered for survives kill -9. Consumers of one group share partitions: *partition p of every topic of the group* goes to
-one member, so a member owns whole row partitions. Where to read on is not the log's business: a consumer is told by
+answered for survives kill -9. Consumers of one group share partitions: *partition p of every topic of the group* goes
+to one member, so a member owns whole row partitions. Where to read on is not the log's business: a consumer is told by
 `seek`, and offsets committed here serve lag displays alone.
 """
 
@@ -11,6 +11,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from services.common.eventlog.topics import Topic
 
@@ -64,19 +65,27 @@ class TopicMismatch(LogError):
 
 
 class Consumer(ABC):
-    """A member of a group. Used by one task."""
+    """A member of a group. `poll` is awaited by one task.
+
+    `seek`, `pause` and `resume` may be called at any moment, also while `poll` waits: they hold for all that `poll`
+    returns from then on, and what was fetched before and doesn't fit is fetched again.
+    """
 
     @abstractmethod
     async def start(self, *, assigned: PartitionCallback, revoked: PartitionCallback) -> None:
         """Join the group.
 
-        `assigned` and `revoked` are awaited with partition numbers: `revoked` before another member may get them,
-        `assigned` before the first of their records is handed out: it must `seek` every topic of the group there.
+        `assigned` and `revoked` are awaited with partition numbers, also with none: `revoked` before another member may
+        get them (a member that was expelled hears of it afterwards), `assigned` when they are this member's. Nothing
+        is paused then, and records of a topic are handed out once `seek` has said where to begin.
         """
 
     @abstractmethod
     async def poll(self, *, max_records: int, max_bytes: int, timeout: float) -> Sequence[Record]:
-        """Records of assigned partitions that are not paused, in order per (topic, partition); empty after `timeout` s."""
+        """Records of assigned partitions that are not paused, in order per topic and partition; none after `timeout` s.
+
+        At least one where there is one, however large.
+        """
 
     @abstractmethod
     def seek(self, topic: str, partition: int, offset: int) -> None:
@@ -92,7 +101,10 @@ class Consumer(ABC):
 
     @abstractmethod
     async def commit(self, offsets: Mapping[tuple[str, int], int]) -> None:
-        """Tell the log how far the group is: the *next* offset per (topic, partition). For lag displays."""
+        """Tell the log how far the group is: the *next* offset per (topic, partition). For lag displays.
+
+        May be written a moment later, at the latest by `close`.
+        """
 
     @abstractmethod
     async def close(self) -> None:
@@ -101,6 +113,24 @@ class Consumer(ABC):
 
 class EventLog(ABC):
     """A log. One per process; safe to use from many tasks of one event loop."""
+
+    topics: Mapping[str, Topic] = MappingProxyType({})
+    """The topics that it was opened with, by name."""
+
+    def check(self, messages: Sequence[Message]) -> None:
+        """Refuse what can't be appended: `MessageTooLarge`, or `LogError` for a topic or partition that isn't there."""
+        for message in messages:
+            topic = self.topics.get(message.topic)
+            if topic is None:
+                raise LogError(f"There is no topic {message.topic!r}.")
+            if message.partition is not None and not 0 <= message.partition < topic.partitions:
+                raise LogError(f"Topic {topic.name} has {topic.partitions} partitions, and no {message.partition}.")
+            size = len(message.key) + len(message.value)
+            if size > topic.max_message_bytes:
+                raise MessageTooLarge(
+                    f"A message of {size} bytes is over the limit of {topic.max_message_bytes} bytes "
+                    f"of topic {topic.name}: send it in smaller parts."
+                )
 
     @abstractmethod
     async def open(self, topics: Sequence[Topic], *, create: bool = True) -> None:

@@ -40,7 +40,14 @@ def topics(row_partitions: int = DEFAULT_ROW_PARTITIONS) -> tuple[Topic, ...]:
     row_key = "project/dataset/global_key"
     return (
         Topic(CATALOG, "project", ("catalog_request",), ("ingest",), ("ingest",), partitions=1),
-        Topic(DATA_ROWS, row_key, ("data_row_upserted", "data_row_deleted", "marker"), ("ingest",), ("ingest",), row_partitions),
+        Topic(
+            DATA_ROWS,
+            row_key,
+            ("data_row_upserted", "data_row_deleted", "marker"),
+            ("ingest",),
+            ("ingest",),
+            row_partitions,
+        ),
         Topic(
             GROUND_TRUTH,
             row_key,
@@ -58,10 +65,19 @@ def topics(row_partitions: int = DEFAULT_ROW_PARTITIONS) -> tuple[Topic, ...]:
             row_partitions,
         ),
         Topic(RUN_TOUCHED, "run", ("run_touched",), ("metrics",), ("metrics",), row_partitions),
-        Topic(DEAD_LETTERS, "the record's own", (), ("every consumer",), (), 1, max_message_bytes=5 * MIB, dead_letter_topic=None),
+        Topic(
+            DEAD_LETTERS,
+            "the record's own",
+            (),
+            ("every consumer",),
+            (),
+            1,
+            max_message_bytes=5 * MIB,
+            dead_letter_topic=None,
+        ),
     )
 
 
 def row_key(project_id: str, dataset_id: str, global_key: str) -> str:
-    """The key of a row's events, and the `_id` of its documents. Ids hold no slash, so it can be split twice from the left."""
+    """The key of a row's events, and the `_id` of its documents. Ids hold no slash: split it twice from the left."""
     return f"{project_id}/{dataset_id}/{global_key}"
