@@ -1,0 +1,207 @@
+"""The commands."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+import sightline
+from sightline.cli.outcome import Exit, Stop
+
+if TYPE_CHECKING:
+    from sightline.client import Client
+
+app = typer.Typer(
+    name="sightline",
+    help="See where a model is wrong while its predictions are still streaming in.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+imports = typer.Typer(help="Send files to a server.", no_args_is_help=True)
+app.add_typer(imports, name="import")
+
+Url = Annotated[
+    str | None,
+    typer.Option("--url", envvar="SIGHTLINE_URL", help="Address of the server.", show_default="http://127.0.0.1:8790"),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+RunName = Annotated[str, typer.Argument(metavar="RUN", help="Id or name of a run.")]
+Iou = Annotated[float | None, typer.Option(min=0.05, max=1.0, help="From which overlap a prediction matches.")]
+Confidence = Annotated[float | None, typer.Option(min=0.0, max=1.0, help="From which confidence a prediction counts.")]
+File = Annotated[Path, typer.Option(exists=True, dir_okay=False, readable=True)]
+Limit = Annotated[int, typer.Option("--limit", min=1, help="How many to show at most.")]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"sightline {sightline.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(  # pyright: ignore[reportUnusedFunction]
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None: ...
+
+
+@app.command()
+def up(
+    data_dir: Annotated[
+        Path | None, typer.Option(help="Where all data lies.", show_default="your platform's data directory")
+    ] = None,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="HTTP port: API and pages.")] = 8790,
+    host: Annotated[str, typer.Option(help="Loopback address to listen on.")] = "127.0.0.1",
+    grpc_port: Annotated[int, typer.Option(min=0, max=65535, help="gRPC port; 0 takes a free one.")] = 0,
+    mongo: Annotated[
+        str | None, typer.Option(metavar="URL", help="Use this MongoDB replica set, not a private one.")
+    ] = None,
+    metrics_processes: Annotated[int, typer.Option(min=1, max=64, help="Processes that share the matching.")] = 1,
+    asset_root: Annotated[
+        Path | None, typer.Option(exists=True, file_okay=False, help="The folder from which images are served.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Start Sightline here, in the foreground, until Ctrl-C or SIGTERM."""
+    from sightline.cli.up import serve
+    from sightline.stack import Options, default_data_dir
+
+    serve(
+        Options(
+            data_dir=(data_dir or default_data_dir()).expanduser().resolve(),
+            port=port,
+            host=host,
+            grpc_port=grpc_port,
+            mongo_url=mongo,
+            metrics_processes=metrics_processes,
+            asset_root=asset_root.resolve() if asset_root else None,
+        ),
+        as_json=as_json,
+    )
+
+
+@imports.command("coco")
+def import_coco(
+    ground_truth: Annotated[
+        Path, typer.Option(exists=True, dir_okay=False, readable=True, help="The truth, a COCO file.")
+    ],
+    predictions: Annotated[
+        Path, typer.Option(exists=True, dir_okay=False, readable=True, help="The predictions, COCO results.")
+    ],
+    dataset: Annotated[str, typer.Option(help="Name of the dataset; made when missing.")],
+    model: Annotated[str, typer.Option(help="Name of the model; made when missing.")],
+    run: Annotated[str, typer.Option(help="Name of the run; made when missing. Its predictions are replaced.")],
+    wait: Annotated[bool, typer.Option("--wait", help="Wait until all is measured.")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="End with exit code 3 when items were rejected.")] = False,
+    url: Url = None,
+    as_json: Json = False,
+) -> None:
+    """Send a model's predictions on a dataset, and the truth when the server doesn't have it yet.
+
+    Files may be gzipped. Equal truth reuses the dataset's version, other truth makes the next one. Sending the same
+    files again changes nothing, so after any interruption: send them again.
+    """
+    from sightline.cli import coco, progress, show
+
+    with _client(url) as client, progress.Bars() as bars:
+        done = coco.import_files(client, coco.Wanted(ground_truth, predictions, dataset, model, run), bars, wait=wait)
+    if as_json:
+        show.as_json(done.answer())
+    else:
+        show.imported(done)
+    if strict and done.rejections:
+        raise Stop(Exit.REJECTED_ITEMS, f"{done.rejections} items were rejected")
+
+
+@app.command()
+def runs(
+    limit: Limit = 50,
+    url: Url = None,
+    as_json: Json = False,
+) -> None:
+    """List the runs."""
+    from sightline.cli import show
+
+    with _client(url) as client:
+        found = client.list_runs(limit=limit)
+    show.as_json({"items": found}) if as_json else show.runs(found)
+
+
+@app.command()
+def metrics(
+    run: RunName,
+    iou: Iou = None,
+    confidence: Confidence = None,
+    url: Url = None,
+    as_json: Json = False,
+) -> None:
+    """Measure a run at any IoU and confidence."""
+    from sightline.cli import show
+    from sightline.cli.find import find_run
+
+    with _client(url) as client:
+        found = find_run(client, run)
+        answer = client.metrics(found.run_id, iou=iou, confidence=confidence)
+    show.as_json(answer) if as_json else show.metrics(found, answer)
+
+
+@app.command()
+def rows(
+    run: RunName,
+    iou: Iou = None,
+    confidence: Confidence = None,
+    class_name: Annotated[str | None, typer.Option("--class", help="Only rows with this class.")] = None,
+    sort: Annotated[str | None, typer.Option(help="iou or confidence, with a minus before it for descending.")] = None,
+    limit: Limit = 20,
+    url: Url = None,
+    as_json: Json = False,
+) -> None:
+    """List the rows of a run with what is right and wrong on each."""
+    from sightline.cli import show
+    from sightline.cli.find import find_run
+
+    with _client(url) as client:
+        filters = {"iou": iou, "confidence": confidence, "class": class_name, "sort": sort}
+        found = client.rows(find_run(client, run).run_id, limit=limit, **filters)
+    show.as_json({"items": found}) if as_json else show.rows(found)
+
+
+@app.command()
+def status(url: Url = None, as_json: Json = False) -> None:
+    """What the server is busy with, and how far."""
+    from sightline.cli import show
+
+    with _client(url) as client:
+        answer = client.status()
+    show.as_json(answer) if as_json else show.status(client.url, answer)
+
+
+@app.command()
+def doctor(
+    data_dir: Annotated[Path | None, typer.Option(help="The data directory to look at.")] = None,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="The port to look at.")] = 8790,
+    as_json: Json = False,
+) -> None:
+    """Say what this machine lacks to run Sightline, and how to get it."""
+    from sightline import doctor as doctors
+    from sightline.cli import show
+    from sightline.stack import default_data_dir
+
+    findings = doctors.examine((data_dir or default_data_dir()).expanduser().resolve(), port)
+    if as_json:
+        show.as_json({"findings": [finding.answer() for finding in findings]})
+    else:
+        show.findings(findings)
+    if any(finding.state == "missing" for finding in findings):
+        raise typer.Exit(Exit.FAILURE)
+
+
+def _client(url: str | None) -> Client:
+    from sightline.client import Client
+
+    return Client(url)

@@ -1,0 +1,252 @@
+"""`sightline import coco`: two files in, a measured run out.
+
+Whatever happens on the way, sending the files again finishes it: what exists is found by name and by the digest of the
+truth, which a version has only when an import of the whole file was finished before its commit.
+"""
+
+from __future__ import annotations
+
+import gzip
+import time
+import zlib
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+from sightline.cli.outcome import Exit, Stop
+from sightline.client import (
+    ApiError,
+    Client,
+    ConnectionLost,
+    Dataset,
+    ImportJob,
+    Model,
+    Run,
+    SightlineError,
+    Unreachable,
+)
+from sightline.formats.coco import read_truth
+from sightline.formats.faults import FileBroken
+
+T = TypeVar("T")
+
+PATIENCE_SECONDS = 30.0
+"""How long an import that stands in the way may take to end: one of a dead process ends when its lease does."""
+
+_ABSENCE_SECONDS = 60.0
+_POLL_SECONDS = (0.02, 0.05, 0.1, 0.2)
+_REASONS_SHOWN = 5
+_CHUNK = 1 << 20
+
+
+class Steps(Protocol):
+    """Where progress is shown."""
+
+    def step(self, title: str, total: int | None = None) -> AbstractContextManager[Callable[[int], None]]:
+        """A step of so many parts."""
+        ...
+
+    def note(self, message: str) -> None:
+        """Something that people should know."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """The files, and under which names they are to be found."""
+
+    ground_truth: Path
+    predictions: Path
+    dataset: str
+    model: str
+    run: str
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """What has to be known of the truth before it is sent."""
+
+    digest: str
+    classes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """What an import has made or found."""
+
+    run: Run
+    job: ImportJob
+    truth_job: ImportJob | None
+
+    @property
+    def rejections(self) -> int:
+        """Items that were not taken, of truth and predictions."""
+        return self.job.rejected + (self.truth_job.rejected if self.truth_job else 0)
+
+    def answer(self) -> dict[str, object]:
+        """The JSON that scripts rely on; counts are of predictions."""
+        return {
+            "project_id": self.run.project_id,
+            "dataset_id": self.run.dataset_id,
+            "dataset_version": self.run.dataset_version,
+            "model_id": self.run.model_id,
+            "run_id": self.run.run_id,
+            "job": self.job.job,
+            "accepted": self.job.accepted,
+            "rejected": self.job.rejected,
+        }
+
+
+def import_files(client: Client, wanted: Wanted, steps: Steps, *, wait: bool) -> Imported:
+    """Do it all: find what is there, refuse what contradicts it, send what is missing."""
+    with steps.step("Reading the truth"):
+        truth = _read(wanted.ground_truth)
+    dataset = client.find_dataset(wanted.dataset)
+    model = client.find_model(wanted.model)
+    run = _find_run(client, wanted, model)
+    if run is not None:
+        _refuse_other_truth(client, wanted, truth, dataset, run)
+
+    truth_job = None
+    if run is None:
+        dataset = dataset or _create_dataset(client, wanted.dataset, truth)
+        version = _version_with(client, dataset, truth)
+        if version is None:
+            version, truth_job = _send_truth(client, wanted, steps, truth, dataset)
+        model = model or _create(lambda: client.create_model(wanted.model, dataset.ontology_id), client.model)
+        model_id, dataset_id = model.model_id, dataset.dataset_id
+        run = _create(lambda: client.create_run(wanted.run, model_id, dataset_id, version), client.run)
+        if (run.dataset_id, run.dataset_version) != (dataset_id, version):
+            raise Stop(Exit.REFUSED, f"somebody else has just made the run {wanted.run!r}, on another dataset version")
+
+    run_id = run.run_id
+    with steps.step("Sending predictions", wanted.predictions.stat().st_size) as sent:
+        job = _patiently(
+            lambda: client.import_predictions(run_id, wanted.predictions, mode="replace", sent=sent),
+            steps,
+            "into this run",
+        )
+    _check("predictions", job, steps)
+    if wait:
+        _wait(client, job, steps)
+    return Imported(run, job, truth_job)
+
+
+def _read(path: Path) -> Truth:
+    with path.open("rb") as file:
+        zipped = file.read(2) == b"\x1f\x8b"
+    try:
+        with gzip.open(path) if zipped else path.open("rb") as stream:
+            truth = read_truth(iter(lambda: stream.read(_CHUNK), b""))
+    except (FileBroken, EOFError, zlib.error) as error:
+        raise SightlineError(f"{path} can't be read: {error}") from error
+    return Truth(truth.digest(), tuple(truth.categories.values()))
+
+
+def _find_run(client: Client, wanted: Wanted, model: Model | None) -> Run | None:
+    if model is None:
+        return None
+    return next(iter(client.find_runs(name=wanted.run, model_id=model.model_id)), None)
+
+
+def _refuse_other_truth(client: Client, wanted: Wanted, truth: Truth, dataset: Dataset | None, run: Run) -> None:
+    """A run keeps its dataset version for ever: predictions on other truth are another run."""
+    if dataset is None or dataset.dataset_id != run.dataset_id:
+        raise Stop(Exit.REFUSED, f"the run {wanted.run!r} exists on another dataset: choose another name for the run")
+    for version in client.dataset_versions(run.dataset_id):
+        if version.version == run.dataset_version and version.truth_digest == truth.digest:
+            return
+    raise Stop(
+        Exit.REFUSED,
+        f"the run {wanted.run!r} exists, and rests on version {run.dataset_version} of {wanted.dataset!r}, "
+        "whose truth is not that of the file: choose another name for the run",
+    )
+
+
+def _create_dataset(client: Client, name: str, truth: Truth) -> Dataset:
+    ontology = _create(lambda: client.create_ontology(name, list(truth.classes)), client.ontology)
+    return _create(lambda: client.create_dataset(name, ontology.ontology_id), client.dataset)
+
+
+def _version_with(client: Client, dataset: Dataset, truth: Truth) -> int | None:
+    versions = client.dataset_versions(dataset.dataset_id)
+    return next((version.version for version in reversed(versions) if version.truth_digest == truth.digest), None)
+
+
+def _send_truth(client: Client, wanted: Wanted, steps: Steps, truth: Truth, dataset: Dataset) -> tuple[int, ImportJob]:
+    """Make the file's truth the dataset's next version."""
+    ontology = client.ontology(dataset.ontology_id)
+    if set(truth.classes) - {known.name for known in ontology.classes}:
+        client.add_classes(dataset.ontology_id, list(truth.classes))
+    with steps.step("Sending the truth", wanted.ground_truth.stat().st_size) as sent:
+        job = _patiently(
+            lambda: client.import_ground_truth(dataset.dataset_id, wanted.ground_truth, sent=sent),
+            steps,
+            "into this dataset",
+        )
+    _check("truth", job, steps)
+    version = _patiently(lambda: client.commit_version(dataset.dataset_id), steps, "into this dataset").version
+    if version > 1:
+        steps.note(f"The truth is not that of an earlier version: it is version {version} of {wanted.dataset!r} now.")
+    committed = {known.version: known.truth_digest for known in client.dataset_versions(dataset.dataset_id)}
+    if committed.get(version) != truth.digest:
+        raise SightlineError("somebody else has imported other truth into this dataset meanwhile: send the files again")
+    return version, job
+
+
+def _create(create: Callable[[], T], fetch: Callable[[str], T]) -> T:
+    """Create, or take what somebody has made under that name since we looked."""
+    try:
+        return create()
+    except ApiError as error:
+        if error.status == 409 and error.existing_id:
+            return fetch(error.existing_id)
+        raise
+
+
+def _patiently(attempt: Callable[[], T], steps: Steps, where: str) -> T:
+    """Wait for another import's end, for a while."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    told = False
+    while True:
+        try:
+            return attempt()
+        except ApiError as error:
+            if error.slug != "import-open" or time.monotonic() > deadline:
+                raise
+        if not told:
+            steps.note(f"Another import {where} is still open: waiting up to {PATIENCE_SECONDS:g} s for its end.")
+            told = True
+        time.sleep(1.0)
+
+
+def _check(what: str, job: ImportJob, steps: Steps) -> None:
+    """Say what was rejected; stop when the import failed."""
+    if job.rejected:
+        steps.note(f"{job.rejected} items of the {what} were rejected:")
+        for rejection in job.rejections[:_REASONS_SHOWN]:
+            steps.note(f"  item {rejection.number}: {rejection.message} [{rejection.code}]")
+        if job.rejected > _REASONS_SHOWN:
+            steps.note(f"  and {job.rejected - _REASONS_SHOWN} more: GET /v1/imports/{job.job}/errors has them all")
+    if job.state != "FINISHED":
+        raise SightlineError(f"the import of the {what} ended {job.state}: {job.failure or 'no reason given'}")
+
+
+def _wait(client: Client, job: ImportJob, steps: Steps) -> None:
+    """Until the run's numbers rest on all of the import. A server that starts again meanwhile is waited for."""
+    last_answer = time.monotonic()
+    polls = 0
+    with steps.step("Measuring"):
+        while True:
+            try:
+                if client.import_job(job.job).measured:
+                    return
+                last_answer = time.monotonic()
+            except (Unreachable, ConnectionLost, ApiError) as error:
+                lasting = isinstance(error, ApiError) and error.status < 500
+                if lasting or time.monotonic() - last_answer > _ABSENCE_SECONDS:
+                    raise
+            time.sleep(_POLL_SECONDS[min(polls // 10, len(_POLL_SECONDS) - 1)])
+            polls += 1

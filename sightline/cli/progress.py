@@ -1,0 +1,48 @@
+"""Progress on stderr."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+
+Advance = Callable[[int], None]
+
+
+class Bars:
+    """A bar for each step, one below the other."""
+
+    def __init__(self, console: Console | None = None) -> None:
+        self._console = console or Console(stderr=True, highlight=False, soft_wrap=True)
+        self._progress = Progress(
+            TextColumn("{task.description:<20}"),
+            BarColumn(),
+            TaskProgressColumn(),
+            TimeElapsedColumn(),
+            console=self._console,
+        )
+
+    def __enter__(self) -> Self:
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._progress.stop()
+
+    @contextmanager
+    def step(self, title: str, total: int | None = None) -> Generator[Advance]:
+        """A step; call what it gives with how much of `total` is done."""
+        task = self._progress.add_task(title, total=total)
+        yield lambda done: self._progress.update(task, completed=done)
+        whole = total or 1
+        self._progress.update(task, total=whole, completed=whole)
+
+    def note(self, message: str) -> None:
+        """A line beside the bars."""
+        self._progress.console.print(message, markup=False)

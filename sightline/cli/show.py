@@ -1,0 +1,166 @@
+"""Results on stdout: tables for people, JSON for programs."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from sightline.cli.coco import Imported
+    from sightline.client import Run
+    from sightline.doctor import Finding
+
+JsonObject = Mapping[str, Any]
+
+_PIPED_WIDTH = 160
+_COUNTS = ("support", "true_positive_count", "false_positive_count", "false_negative_count")
+_RATIOS = ("precision", "recall", "f1")
+_HEADINGS = {"true_positive_count": "TP", "false_positive_count": "FP", "false_negative_count": "FN"}
+
+
+def as_json(answer: object) -> None:
+    """One JSON document; never NaN or Infinity, which are not JSON."""
+    sys.stdout.write(json.dumps(answer, allow_nan=False, ensure_ascii=False, indent=2 if sys.stdout.isatty() else None))
+    sys.stdout.write("\n")
+
+
+def imported(done: Imported) -> None:
+    """What an import has made."""
+    run, job = done.run, done.job
+    _console().print(
+        f"run {run.run_id} on version {run.dataset_version} of {run.dataset_id}: "
+        f"{job.accepted} predictions accepted, {job.rejected} rejected (import {job.job})"
+    )
+
+
+def runs(found: Sequence[JsonObject]) -> None:
+    """The list of runs."""
+    table = _table("Run", "Id", "Dataset version", left=3)
+    for heading in ("Rows", "Predictions", "mAP", "mAP 50", "mAR 100"):
+        table.add_column(heading, justify="right")
+    table.add_column("Created")
+    for run in found:
+        summary: JsonObject = run.get("summary") or {}
+        coco: JsonObject = summary.get("coco") or {}
+        rows = f"{summary['rows_predicted']} of {summary['rows_in_scope']}" if summary else "not measured"
+        table.add_row(
+            run["name"],
+            run["run_id"],
+            f"{run['dataset_id']} {run['dataset_version']}",
+            rows,
+            _number(summary.get("predictions")),
+            *(_number(coco.get(name)) for name in ("map", "map_50", "mar_100")),
+            time.strftime("%Y-%m-%d %H:%M", time.localtime(run["created_unix_ms"] / 1000)),
+        )
+    _console().print(table)
+
+
+def metrics(run: Run, answer: JsonObject) -> None:
+    """What a run is worth: COCO's numbers, then counts per class and in total."""
+    console = _console()
+    confidence = answer.get("confidence")
+    at = "nothing predicted" if confidence is None else f"confidence ≥ {confidence:g}"
+    console.print(f"{run.name} ({run.run_id}), dataset version {run.dataset_version}; IoU ≥ {answer['iou']:g}, {at}")
+    coco: JsonObject = answer["coco"]
+    for names in (("map", "mar_1"), ("map_50", "mar_10"), ("map_75", "mar_100")):
+        console.print("   ".join(f"{name:<8} {_number(coco[name]):>7}" for name in names))
+    for size in ("small", "medium", "large"):
+        names = (f"map_{size}", f"mar_{size}")
+        console.print("   ".join(f"{name:<10} {_number(coco[name]):>5}" for name in names))
+    table = _table("Class")
+    for name in (*_COUNTS, *_RATIOS, "AP"):
+        table.add_column(_HEADINGS.get(name, name), justify="right")
+    classes: Mapping[str, JsonObject] = answer["classes"]
+    for name, numbers in classes.items():
+        table.add_row(name, *_numbers(numbers, (*_COUNTS, *_RATIOS, "map")))
+    table.add_section()
+    table.add_row("total", *_numbers(answer["total"], (*_COUNTS, *_RATIOS)), _number(coco["map"]), style="bold")
+    console.print(table)
+    freshness: JsonObject = answer.get("freshness") or {}
+    if freshness.get("coco_computed_unix_ms") is None:
+        console.print("COCO numbers: not measured yet")
+    elif freshness.get("coco_behind"):
+        console.print("COCO numbers are a little older than the counts: the next are on their way")
+
+
+def rows(found: Sequence[JsonObject]) -> None:
+    """Rows of a run."""
+    table = _table("Row")
+    names = ("predictions", "truths", "tp", "fp", "fn", "iou", "confidence", "precision", "recall", "f1")
+    shown = [name for name in names if any(name in row for row in found)]
+    for name in shown:
+        table.add_column(name.upper() if len(name) == 2 and name != "f1" else name, justify="right")
+    for row in found:
+        table.add_row(row["global_key"], *_numbers(row, shown))
+    _console().print(table)
+
+
+def status(url: str, answer: JsonObject) -> None:
+    """The server's state, as it tells it: names and values, nested ones indented."""
+    console = _console()
+    console.print(f"Sightline at {url}")
+    for line in _outline(answer, "  "):
+        console.print(line, markup=False)
+
+
+def findings(found: Iterable[Finding]) -> None:
+    """What `doctor` found."""
+    marks = {"ok": "[green]ok[/]", "warning": "[yellow]warning[/]", "missing": "[red]missing[/]"}
+    table = _table("", "What", "Found", left=3)
+    for finding in found:
+        table.add_row(marks[finding.state], finding.what, finding.found)
+        if finding.remedy:
+            table.add_row("", "", f"→ {finding.remedy}")
+    _console().print(table)
+
+
+def _console() -> Console:
+    # What is piped is wide enough for the tables, whatever the terminal.
+    return Console(width=None if sys.stdout.isatty() else _PIPED_WIDTH, highlight=False, markup=True)
+
+
+def _table(*headings: str, left: int = 1) -> Table:
+    table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
+    for heading in headings[:left]:
+        table.add_column(heading, overflow="fold")
+    return table
+
+
+def _numbers(of: JsonObject, names: Iterable[str]) -> list[str]:
+    return [_number(of.get(name)) for name in names]
+
+
+def _number(value: float | None) -> str:
+    """A count as it is, a ratio to four places, and what is undefined as a dash."""
+    if value is None:
+        return "–"
+    return str(value) if isinstance(value, int) else f"{value:.4f}"
+
+
+def _outline(value: object, indent: str) -> Iterable[str]:
+    match value:
+        case Mapping():
+            for name, member in value.items():
+                if isinstance(member, Mapping | list) and member:
+                    yield f"{indent}{name}:"
+                    yield from _outline(member, indent + "  ")
+                else:
+                    yield f"{indent}{name}: {_plain(member)}"
+        case list():
+            for member in value:
+                if isinstance(member, Mapping):
+                    yield indent + "- " + ", ".join(f"{name} {_plain(each)}" for name, each in member.items())
+                else:
+                    yield f"{indent}- {_plain(member)}"
+        case _:
+            yield f"{indent}{_plain(value)}"
+
+
+def _plain(value: object) -> str:
+    return "–" if value is None or value in ({}, []) else str(value)

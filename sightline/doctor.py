@@ -1,0 +1,172 @@
+"""What this machine has and lacks for Sightline, and how to get it."""
+
+from __future__ import annotations
+
+import fcntl
+import platform
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import psutil
+
+from sightline import mongod
+from sightline.stack.claim import claimed_by
+from sightline.stack.options import Refused
+from sightline.stack.ports import refuse_taken
+
+GIB = 1 << 30
+
+_FREE_DISK_WANTED = 5 * GIB
+_MEMORY_WANTED = 2 * GIB
+_NETWORK_FILE_SYSTEMS = frozenset({"nfs", "nfs4", "cifs", "smbfs", "9p", "fuse.sshfs", "afs"})
+
+State = Literal["ok", "warning", "missing"]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at. Only `missing` keeps Sightline from starting."""
+
+    what: str
+    state: State
+    found: str
+    remedy: str = ""
+
+    def answer(self) -> dict[str, str]:
+        """For `--json`."""
+        return {"what": self.what, "state": self.state, "found": self.found, "remedy": self.remedy}
+
+
+def examine(data_dir: Path, port: int) -> list[Finding]:
+    """Look at everything. Nothing is started, and nothing of the data is touched."""
+    checks: list[Callable[[], Finding]] = [
+        _python,
+        _platform,
+        _mongod,
+        lambda: _data_directory(data_dir),
+        lambda: _disk(data_dir),
+        lambda: _file_locks(data_dir),
+        lambda: _running(data_dir),
+        lambda: _port(port),
+        _memory,
+    ]
+    return [check() for check in checks]
+
+
+def _python() -> Finding:
+    return Finding("Python", "ok", f"{platform.python_version()} ({sys.executable})")
+
+
+def _platform() -> Finding:
+    found = f"{platform.system()} {platform.machine()}"
+    if sys.platform == "win32":
+        return Finding("Platform", "missing", found, "run Sightline inside WSL, the Linux of Windows")
+    if sys.platform != "linux":
+        return Finding("Platform", "warning", found, "kill -9 of `up` leaves its processes until the next `up` here")
+    return Finding("Platform", "ok", found)
+
+
+def _mongod() -> Finding:
+    """Whether the program is there, and runs: what it was linked with may be missing here."""
+    try:
+        binary = mongod.find()
+    except mongod.MongodError as error:
+        return Finding("MongoDB", "missing", "no mongod", str(error))
+    try:
+        said = subprocess.run([binary, "--version"], capture_output=True, text=True, timeout=20, check=False)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return Finding("MongoDB", "missing", f"{binary} doesn't run: {error}", "install another mongod on PATH")
+    if said.returncode:
+        return Finding("MongoDB", "missing", f"{binary} doesn't run", _missing_library(said.stderr))
+    version = re.search(r"v(\d+\.\d+\.\d+)", said.stdout)
+    return Finding("MongoDB", "ok", f"{version.group(1) if version else 'unknown version'} ({binary})")
+
+
+def _missing_library(stderr: str) -> str:
+    library = re.search(r"(lib[\w.+-]+\.so[\w.]*)", stderr)
+    if library is None:
+        return stderr.strip().splitlines()[-1] if stderr.strip() else "it ends without a word"
+    return (
+        f"the system library {library.group(1)} is missing: install the package that brings it "
+        "(Debian and Ubuntu: `apt-get install libcurl4 libssl3 liblzma5`), or a mongod of your system's own on PATH"
+    )
+
+
+def _data_directory(data_dir: Path) -> Finding:
+    place = _existing(data_dir)
+    try:
+        with tempfile.TemporaryFile(dir=place):
+            pass
+    except OSError as error:
+        remedy = "choose another by --data-dir"
+        return Finding("Data directory", "missing", f"{place} can't be written to: {error.strerror}", remedy)
+    return Finding("Data directory", "ok", f"{data_dir}{'' if place == data_dir else ' (will be made)'}")
+
+
+def _disk(data_dir: Path) -> Finding:
+    free = shutil.disk_usage(_existing(data_dir)).free
+    found = f"{free / GIB:.1f} GiB free"
+    if free < _FREE_DISK_WANTED:
+        remedy = f"{_FREE_DISK_WANTED // GIB} GiB are a good beginning: the log keeps everything it is sent"
+        return Finding("Disk", "warning", found, remedy)
+    return Finding("Disk", "ok", found)
+
+
+def _file_locks(data_dir: Path) -> Finding:
+    """The log is an SQLite file in WAL mode: locks and shared memory must work, which network file systems don't do."""
+    place = _existing(data_dir)
+    kind = _file_system(place)
+    remedy = "put the data directory on a local disk"
+    if kind in _NETWORK_FILE_SYSTEMS:
+        return Finding("File locks", "missing", f"{place} is on a network file system ({kind})", remedy)
+    try:
+        with tempfile.TemporaryFile(dir=place) as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        return Finding("File locks", "missing", f"{place}: {error.strerror}", remedy)
+    return Finding("File locks", "ok", kind or "they work")
+
+
+def _running(data_dir: Path) -> Finding:
+    holder = claimed_by(data_dir)
+    return Finding("Running here", "ok", "no" if holder is None else f"yes{holder}")
+
+
+def _port(port: int) -> Finding:
+    try:
+        refuse_taken("127.0.0.1", port, "--port")
+    except Refused as error:
+        return Finding("Port", "warning", str(error), "no harm if it is Sightline itself; --port takes another")
+    return Finding("Port", "ok", f"{port} is free")
+
+
+def _memory() -> Finding:
+    available = psutil.virtual_memory().available
+    found = f"{available / GIB:.1f} GiB available"
+    if available < _MEMORY_WANTED:
+        return Finding("Memory", "warning", found, f"{_MEMORY_WANTED // GIB} GiB are a good beginning")
+    return Finding("Memory", "ok", found)
+
+
+def _existing(path: Path) -> Path:
+    """The path, or the nearest folder above it that is there."""
+    while not path.exists() and path != path.parent:
+        path = path.parent
+    return path
+
+
+def _file_system(path: Path) -> str:
+    """The kind of file system that holds a path, or nothing where that can't be told."""
+    best, kind = Path(), ""
+    for partition in psutil.disk_partitions(all=True):
+        mount = Path(partition.mountpoint)
+        if path.is_relative_to(mount) and len(mount.parts) >= len(best.parts):
+            best, kind = mount, partition.fstype
+    return kind
