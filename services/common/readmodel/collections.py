@@ -7,9 +7,10 @@ Packed arrays are little-endian `bytes`, as on the wire.
 
 ``projects, datasets, dataset_versions, ontologies, models, model_runs, imports, catalog_decisions`` (ingest, catalog)
     datasets          _id project/dataset_id; dataset_id, name, ontology_id, draft (version number of the draft, from 1),
-                      draft_digest (or null), open_imports [import ids], created_unix_ms, source_offset
+                      draft_digest (or null), draft_categories {str(COCO category id): class id},
+                      open_imports [import ids], created_unix_ms, source_offset
     dataset_versions  _id project/dataset_id/version; dataset_id, version, state committed, truth_digest (or null),
-                      committed_unix_ms, source_offset (of the commit in `catalog`)
+                      categories (the draft's, then), committed_unix_ms, source_offset (of the commit in `catalog`)
     ontologies        _id project/ontology_id; ontology_id, name, versions [{version, classes [{id, name, kind}]}]
                       (the last is the latest; class ids count from 1 and are never used again)
     models            _id project/model_id; model_id, name, ontology_id, created_unix_ms

@@ -116,8 +116,15 @@ class BeginImport(_message.Message):
     def __init__(self, import_id: _Optional[str] = ..., dataset_id: _Optional[str] = ..., run_id: _Optional[str] = ..., mode: _Optional[_Union[_predictions_pb2.ImportMode, str]] = ..., format: _Optional[str] = ...) -> None: ...
 
 class EndImport(_message.Message):
-    __slots__ = ("import_id", "failure", "accepted", "rejected", "truth_digest", "end_offsets")
+    __slots__ = ("import_id", "failure", "accepted", "rejected", "truth_digest", "end_offsets", "category_classes")
     class EndOffsetsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: int
+        value: int
+        def __init__(self, key: _Optional[int] = ..., value: _Optional[int] = ...) -> None: ...
+    class CategoryClassesEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
         VALUE_FIELD_NUMBER: _ClassVar[int]
@@ -130,10 +137,12 @@ class EndImport(_message.Message):
     REJECTED_FIELD_NUMBER: _ClassVar[int]
     TRUTH_DIGEST_FIELD_NUMBER: _ClassVar[int]
     END_OFFSETS_FIELD_NUMBER: _ClassVar[int]
+    CATEGORY_CLASSES_FIELD_NUMBER: _ClassVar[int]
     import_id: str
     failure: str
     accepted: int
     rejected: int
     truth_digest: str
     end_offsets: _containers.ScalarMap[int, int]
-    def __init__(self, import_id: _Optional[str] = ..., failure: _Optional[str] = ..., accepted: _Optional[int] = ..., rejected: _Optional[int] = ..., truth_digest: _Optional[str] = ..., end_offsets: _Optional[_Mapping[int, int]] = ...) -> None: ...
+    category_classes: _containers.ScalarMap[int, int]
+    def __init__(self, import_id: _Optional[str] = ..., failure: _Optional[str] = ..., accepted: _Optional[int] = ..., rejected: _Optional[int] = ..., truth_digest: _Optional[str] = ..., end_offsets: _Optional[_Mapping[int, int]] = ..., category_classes: _Optional[_Mapping[int, int]] = ...) -> None: ...

@@ -1,0 +1,1 @@
+"""The nouns of Sightline, and what is true of them whoever asks."""

@@ -1,0 +1,136 @@
+"""COCO results: a list of `{image_id, category_id, bbox: [x, y, width, height], score}`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Annotated
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from sightline.domain.kinds import BOX, Floats
+from sightline.formats.faults import Rejection
+from sightline.formats.json_elements import ELEMENT_LIMIT, Elements, Piece
+from sightline.formats.typed_elements import TypedElements
+
+Longs = npt.NDArray[np.int64]
+Id = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+
+CONFIDENCE_RANGE = "The score is not between 0 and 1."
+
+
+@dataclass(frozen=True, slots=True)
+class ResultBlock:
+    """Some results in file order, in columns, and what was left out between them."""
+
+    image_id: Longs
+    category_id: Longs
+    box: Floats
+    """One row per result: x, y, width, height."""
+    confidence: Floats
+    """In [0, 1]; NaN where the file has no score."""
+    place: Longs
+    """Place of each result in the file, from 0."""
+    rejections: Sequence[Rejection] = ()
+
+    def __len__(self) -> int:
+        return len(self.place)
+
+
+class _Result(msgspec.Struct, gc=False):
+    image_id: Id
+    category_id: Id
+    bbox: tuple[float, float, float, float]
+    score: float | None = None
+
+
+class _OtherKinds(msgspec.Struct):
+    segmentation: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    keypoints: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+
+
+def _explain(text: bytes, message: str) -> str:
+    if "`bbox`" in message:
+        try:
+            other = msgspec.json.decode(text, type=_OtherKinds)
+        except (msgspec.DecodeError, RecursionError):
+            return message
+        for name in ("segmentation", "keypoints"):
+            if getattr(other, name) is not msgspec.UNSET:
+                return f"This result has `{name}` and no `bbox`: only boxes are read."
+    return message
+
+
+class ResultReader:
+    """Reads COCO results from bytes that are fed to it in chunks of any size."""
+
+    def __init__(self, *, element_limit: int = ELEMENT_LIMIT) -> None:
+        self._elements = Elements("COCO results file", element_limit=element_limit)
+        self._typed = TypedElements(_Result, _explain)
+
+    @property
+    def position(self) -> int:
+        """Bytes taken in so far."""
+        return self._elements.position
+
+    def feed(self, chunk: bytes) -> Iterator[ResultBlock]:
+        """Take more of the file; the results that are whole now. `FileBroken` if it can't be read on."""
+        return map(self._block, self._elements.feed(chunk))
+
+    def finish(self) -> Iterator[ResultBlock]:
+        """The file has ended: the last results. `FileBroken` if it is not whole."""
+        return map(self._block, self._elements.finish())
+
+    def _block(self, piece: Piece) -> ResultBlock:
+        items: list[_Result] = []
+        places: list[int] = []
+        rejections = self._typed.decode(piece, 0, len(piece.ends), items, places)
+        size = len(items)
+        nan = float("nan")
+        return _checked(
+            ResultBlock(
+                np.fromiter([item.image_id for item in items], np.int64, size),
+                np.fromiter([item.category_id for item in items], np.int64, size),
+                np.array([item.bbox for item in items], np.float64).reshape(size, 4),
+                np.fromiter([nan if item.score is None else item.score for item in items], np.float64, size),
+                np.array(places, np.int64),
+                rejections,
+            )
+        )
+
+
+def _checked(block: ResultBlock) -> ResultBlock:
+    """Leave out what is well-formed and can't be."""
+    faults = BOX.check(block.box)
+    out_of_range = (block.confidence < 0) | (block.confidence > 1)
+    bad = (faults > 0) | out_of_range
+    if not bad.any():
+        return block
+    rejections = list(block.rejections)
+    for i in np.flatnonzero(bad):
+        place = int(block.place[i])
+        if faults[i]:
+            fault = BOX.faults[int(faults[i]) - 1]
+            rejections.append(Rejection(place + 1, fault.code, fault.message, f"[{place}].bbox"))
+        else:
+            rejections.append(Rejection(place + 1, "confidence_out_of_range", CONFIDENCE_RANGE, f"[{place}].score"))
+    rejections.sort(key=lambda rejection: rejection.number)
+    kept = ~bad
+    return ResultBlock(
+        block.image_id[kept],
+        block.category_id[kept],
+        block.box[kept],
+        block.confidence[kept],
+        block.place[kept],
+        rejections,
+    )
+
+
+def read_results(chunks: Iterable[bytes]) -> Iterator[ResultBlock]:
+    """The results of a file, block by block."""
+    reader = ResultReader()
+    for chunk in chunks:
+        yield from reader.feed(chunk)
+    yield from reader.finish()
