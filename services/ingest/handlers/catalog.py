@@ -1,0 +1,168 @@
+"""The catalog: requests in their order on the log, decided one after the other."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any
+
+from services.common.eventlog.handling import Batch, Delivery, Handler, Outcome, Outgoing, Read, Refused, State
+from services.common.eventlog.topics import GROUND_TRUTH, PREDICTIONS
+from services.ingest.handlers.decisions import Place, decide
+from services.ingest.handlers.world import (
+    DATASET_VERSIONS,
+    DATASETS,
+    DECISIONS,
+    IMPORTS,
+    MODEL_RUNS,
+    MODELS,
+    ONTOLOGIES,
+    Fields,
+    World,
+)
+from sightline.wire.events.v1.catalog_pb2 import CatalogRequest
+from sightline.wire.events.v1.event_pb2 import Event
+from sightline.wire.events.v1.markers_pb2 import Marker
+
+CATALOG_GROUP = "ingest.catalog"
+
+MARKER_TOPICS = {"run_created": (PREDICTIONS,), "version_committed": (GROUND_TRUTH,)}
+"""Topics whose every partition is told."""
+
+
+def fingerprint(request: CatalogRequest) -> str:
+    """Tells a repeated request from another one under the same request id."""
+    return sha256(request.SerializeToString(deterministic=True)).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogMemory:
+    """All ontologies, by `_id`: they are few, and requests do not name those that they rest on."""
+
+    ontologies: Mapping[str, Fields]
+
+
+class CatalogHandler(Handler):
+    """Decides catalog requests, stores each decision under its request's id, and tells all rows by markers."""
+
+    def __init__(self, row_partitions: int) -> None:
+        self._row_partitions = row_partitions
+
+    def recall(self, partition: int) -> Sequence[Read]:
+        """All ontologies."""
+        return [Read(ONTOLOGIES, {})]
+
+    def remember(self, partition: int, state: State) -> CatalogMemory:
+        """All ontologies."""
+        return CatalogMemory({document["_id"]: dict(document) for document in state.get(ONTOLOGIES, ())})
+
+    def reads(self, batch: Batch, memory: Any) -> Sequence[Read]:
+        """What the requests name, and what has their names already."""
+        wanted: defaultdict[str, set[str]] = defaultdict(set)
+        names: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
+        ends: set[str] = set()
+        for delivery in batch.deliveries:
+            request = delivery.event.catalog_request
+            project = delivery.event.project_id
+            wanted[DECISIONS].add(f"{project}/{request.request_id}")
+            for collection, ids in _named_ids(request):
+                wanted[collection].add(f"{project}/{ids}")
+            for collection, name in _named_names(request):
+                names[collection, project].add(name)
+            if request.HasField("end_import"):
+                ends.add(request.end_import.import_id)
+        reads = [Read(collection, {"_id": {"$in": sorted(ids)}}) for collection, ids in wanted.items()]
+        for (collection, project), found in names.items():
+            reads.append(Read(collection, {"project_id": project, "name": {"$in": sorted(found)}}))
+        if ends:
+            reads.append(Read(DATASETS, {"open_imports": {"$in": sorted(ends)}}))
+            reads.append(Read(MODEL_RUNS, {"open_import": {"$in": sorted(ends)}}))
+        return reads
+
+    def handle(self, batch: Batch, state: State, memory: CatalogMemory) -> Outcome:
+        """Decide every request that has no decision yet."""
+        world = World({**state, ONTOLOGIES: list(memory.ontologies.values())})
+        events: list[Outgoing] = []
+        refused: list[Refused] = []
+        for delivery in batch.deliveries:
+            event = delivery.event
+            request = event.catalog_request
+            if event.WhichOneof("payload") != "catalog_request" or event.schema_version != 1 or not request.request_id:
+                refused.append(Refused(delivery, "no catalog request of version 1"))
+                continue
+            if world.get(DECISIONS, event.project_id, request.request_id) is not None:
+                continue
+            decision = decide(world, Place(event.project_id, event.time_unix_ms, delivery.offset), request)
+            if decision is None:
+                refused.append(Refused(delivery, "a catalog request that asks for nothing known"))
+                continue
+            world.put(
+                DECISIONS,
+                {
+                    "_id": f"{event.project_id}/{request.request_id}",
+                    "project_id": event.project_id,
+                    "request_id": request.request_id,
+                    "fingerprint": fingerprint(request),
+                    "source_offset": delivery.offset,
+                    "outcome": decision.outcome,
+                    "status": decision.status,
+                    "detail": decision.detail,
+                    "body": decision.body,
+                },
+            )
+            if decision.marker is not None:
+                events.extend(self._tell(delivery, decision.marker))
+        ontologies = {**memory.ontologies, **world.written(ONTOLOGIES)}
+        return Outcome(world.writes(), events, refused, CatalogMemory(ontologies))
+
+    def _tell(self, cause: Delivery, marker: Marker) -> Iterable[Outgoing]:
+        project = cause.event.project_id
+        for topic in MARKER_TOPICS[marker.WhichOneof("what") or ""]:
+            for partition in range(self._row_partitions):
+                event = Event(
+                    event_id=f"{cause.event.event_id}/{topic}/{partition}",
+                    project_id=project,
+                    time_unix_ms=cause.event.time_unix_ms,
+                    producer="ingest",
+                    schema_version=1,
+                    traceparent=cause.event.traceparent,
+                    marker=marker,
+                )
+                yield Outgoing(topic, project, event, partition)
+
+
+def _named_ids(request: CatalogRequest) -> Iterable[tuple[str, str]]:
+    """Collections and ids of what a request names."""
+    match request.WhichOneof("what"):
+        case "commit_dataset_version":
+            yield DATASETS, request.commit_dataset_version.dataset_id
+        case "create_model_run":
+            ask = request.create_model_run
+            yield MODELS, ask.model_id
+            yield DATASETS, ask.dataset_id
+            yield DATASET_VERSIONS, f"{ask.dataset_id}/{ask.dataset_version}"
+        case "begin_import" if request.begin_import.run_id:
+            yield MODEL_RUNS, request.begin_import.run_id
+        case "begin_import":
+            yield DATASETS, request.begin_import.dataset_id
+        case "end_import":
+            yield IMPORTS, request.end_import.import_id
+        case _:
+            pass
+
+
+def _named_names(request: CatalogRequest) -> Iterable[tuple[str, str]]:
+    """Collections and names that a request wants for itself."""
+    match request.WhichOneof("what"):
+        case "create_dataset":
+            yield DATASETS, request.create_dataset.name
+        case "create_ontology":
+            yield ONTOLOGIES, request.create_ontology.name
+        case "create_model":
+            yield MODELS, request.create_model.name
+        case "create_model_run":
+            yield MODEL_RUNS, request.create_model_run.name
+        case _:
+            pass
