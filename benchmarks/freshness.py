@@ -24,7 +24,7 @@ import numpy as np
 from benchmarks.latency import percentiles
 from benchmarks.running import Stack, folder, pin, reference_kernel, stack
 from services.common.eventlog.port import Message
-from services.common.eventlog.sqlite import SqliteLog
+from services.common.eventlog.sqlite import SqliteEventLog
 from services.common.eventlog.topics import PREDICTIONS, row_key, topics
 from sightline.wire.events.v1.event_pb2 import Event
 from sightline.wire.events.v1.predictions_pb2 import IMPORT_MODE_UPSERT, BoxPredictions, PredictionsUpserted
@@ -54,11 +54,16 @@ def write_truth(path: Path, rows: int) -> None:
     path.write_text(
         json.dumps(
             {
-                "images": [
-                    {"id": i + 1, "file_name": global_key(i), "width": 640, "height": 480} for i in range(rows)
-                ],
+                "images": [{"id": i + 1, "file_name": global_key(i), "width": 640, "height": 480} for i in range(rows)],
                 "annotations": [
-                    {"id": i + 1, "image_id": i + 1, "category_id": 1, "bbox": [10, 10, 50, 50], "area": 2500, "iscrowd": 0}
+                    {
+                        "id": i + 1,
+                        "image_id": i + 1,
+                        "category_id": 1,
+                        "bbox": [10, 10, 50, 50],
+                        "area": 2500,
+                        "iscrowd": 0,
+                    }
                     for i in range(rows)
                 ],
                 "categories": [{"id": 1, "name": "thing"}],
@@ -95,7 +100,7 @@ def message(dataset: str, run: str, row: int, count: int, chance: np.random.Gene
 
 
 async def produce(
-    log: SqliteLog, accepted: Accepted, dataset: str, run: str, rows: int, per_row: int, seconds: float
+    log: SqliteEventLog, accepted: Accepted, dataset: str, run: str, rows: int, per_row: int, seconds: float
 ) -> None:
     """Append `rows` events a second, in twenty ticks a second."""
     chance = np.random.default_rng(1)
@@ -152,16 +157,14 @@ async def stream(running: Stack, data: Path, options: argparse.Namespace) -> dic
     made = running.sightline(
         "import", "coco", "--ground-truth", str(truth), "--predictions", str(results), *names, "--wait"
     )
-    log = SqliteLog(data / "log.sqlite")
+    log = SqliteEventLog(data / "log.sqlite")
     await log.open(topics(), create=False)
     accepted = Accepted()
     lags: dict[str, list[float]] = {"rows": [], "counts": [], "COCO numbers": []}
     async with httpx.AsyncClient(base_url=running.url, timeout=60) as client:
         watchers = [
             asyncio.create_task(watch_rows(client, made["run_id"], accepted, lags["rows"])),
-            asyncio.create_task(
-                watch_numbers(client, made["run_id"], accepted, lags["counts"], lags["COCO numbers"])
-            ),
+            asyncio.create_task(watch_numbers(client, made["run_id"], accepted, lags["counts"], lags["COCO numbers"])),
         ]
         with running.watched() as usage:
             await produce(

@@ -1,6 +1,6 @@
 """From file to *measured*: `sightline import coco --wait` on a warm stack, twice.
 
-    python -m benchmarks.pipeline [--images 5000] [--detections 500000] [--json]
+python -m benchmarks.pipeline [--images 5000] [--detections 500000] [--json]
 """
 
 from __future__ import annotations

@@ -72,7 +72,11 @@ class Stack:
                 for p in _family(self.process.pid):
                     with contextlib.suppress(psutil.Error):
                         name, rss, cpu = _name(p), p.memory_info().rss / 1e6, sum(p.cpu_times()[:2])
-                        peaks[p.pid] = name, max(rss, peaks.get(p.pid, (name, 0.0, 0.0))[1]), cpu - before.get(p.pid, 0.0)
+                        peaks[p.pid] = (
+                            name,
+                            max(rss, peaks.get(p.pid, (name, 0.0, 0.0))[1]),
+                            cpu - before.get(p.pid, 0.0),
+                        )
                 if done.wait(0.1):
                     return
 

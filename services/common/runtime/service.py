@@ -19,7 +19,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 import sightline
 from services.common.eventlog.port import EventLog, LogError
-from services.common.eventlog.sqlite import SqliteLog
+from services.common.eventlog.sqlite import SqliteEventLog
 from services.common.eventlog.topics import topics
 from services.common.readmodel.mongo import ReadModel, ReadModelError
 from services.common.runtime import errors, telemetry
@@ -99,7 +99,7 @@ async def _run(name: str, settings: Settings, build: Build, uses_log: bool) -> N
     async with contextlib.AsyncExitStack() as stack:
         log: EventLog | None = None
         if uses_log:
-            log = SqliteLog(settings.log_path)
+            log = SqliteEventLog(settings.log_path)
             await log.open(topics(settings.row_partitions))
             stack.push_async_callback(log.close)
         store = await ReadModel.open(settings.mongo_url, settings.mongo_database)
