@@ -149,7 +149,7 @@ def coco_averages(
 
 
 @inner
-def _outside(area: float, low: Floats, high: Floats) -> Any:
+def _outside(area: Any, low: Floats, high: Floats) -> Any:
     """The questions whose area range does not hold `area`."""
     bits = np.uint64(0)
     for a in range(4):

@@ -27,7 +27,7 @@ def curve(counts: PrefixCounts, class_id: int) -> Curve:
     """The curve of one class at the IoU of `counts`."""
     low, high = counts.start[class_id], counts.start[class_id + 1]
     confidence = counts.confidence[low:high]
-    last_of_equals = np.flatnonzero(np.append(confidence[1:] != confidence[:-1], [True] * (high > low)))
+    last_of_equals = np.flatnonzero(np.diff(confidence, append=-np.inf))
     true_positive = counts.true_positive[low + 1 + last_of_equals] - counts.true_positive[low]
     false_positive = counts.false_positive[low + 1 + last_of_equals] - counts.false_positive[low]
     return Curve(

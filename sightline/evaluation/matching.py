@@ -68,7 +68,7 @@ class Matches:
 
 
 def thresholds(confidence: Confidence, class_count: int) -> Floats:
-    """One confidence threshold a class. Raises ValueError for an array that is shorter than the classes, and for NaN."""
+    """One confidence threshold a class. Raises ValueError for fewer than there are classes, and for NaN."""
     if confidence is None:
         return np.full(class_count, -np.inf)
     if isinstance(confidence, (int, float)):
@@ -199,10 +199,7 @@ def _match_rows(
                 if overlap < least_overlap or truth_class[t] != c or (taken_by[t] >= 0 and not crowd[t]):
                     continue
                 free = truth_verdict[t] != 3
-                if free != best_free and best >= 0:
-                    better = free
-                else:
-                    better = overlap >= best_overlap
+                better = free if best >= 0 and free != best_free else overlap >= best_overlap
                 if better:
                     best, best_free, best_overlap = t, free, overlap
             rank += 1

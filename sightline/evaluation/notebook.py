@@ -20,7 +20,7 @@ from sightline.evaluation.report import MetricsReport, Numbers, metrics_report
 
 @dataclass(frozen=True)
 class Evaluation:
-    """A run's evidence and its class names, asked at an operating point (`iou`, `confidence`) unless another is given."""
+    """A run's evidence and class names, asked at the operating point (`iou`, `confidence`) unless another is given."""
 
     evidence: Evidence
     class_names: dict[int, str]

@@ -42,16 +42,23 @@ def metrics_report(
     """
     coco = coco or coco_averages(evidence, row_mask=row_mask)
     counts = counts or count(evidence, iou, confidence, row_mask=row_mask)
-    per_class = _columns(counts)
-    macro = {f"macro_{name}": _mean(getattr(counts, name)) for name in ("precision", "recall", "f1")}
+    total, classes = counts_report(counts, class_names)
     return {
         "coco": nulled(coco.total()),
-        "total": {name: column[0] for name, column in _columns(counts.total()).items()} | macro,
-        "classes": {
-            name: {key: column[class_id] for key, column in per_class.items()} | nulled(coco.of_class(class_id))
-            for class_id, name in class_names.items()
-        },
+        "total": total,
+        "classes": {name: classes[name] | nulled(coco.of_class(class_id)) for class_id, name in class_names.items()},
     }
+
+
+def counts_report(counts: Counts, class_names: Mapping[int, str]) -> tuple[Numbers, dict[str, Numbers]]:
+    """The part of the report that is made from counts: the total, and classes by name."""
+    per_class = _columns(counts)
+    macro = {f"macro_{name}": _mean(getattr(counts, name)) for name in ("precision", "recall", "f1")}
+    total = {name: column[0] for name, column in _columns(counts.total()).items()} | macro
+    classes = {
+        name: {key: column[class_id] for key, column in per_class.items()} for class_id, name in class_names.items()
+    }
+    return total, classes
 
 
 def nulled(numbers: Mapping[str, float]) -> Numbers:

@@ -1,0 +1,70 @@
+"""Overlaps bit by bit, and the two orders, against what they stand for."""
+
+import numpy as np
+import pytest
+from pycocotools import mask
+
+from sightline.evaluation import Segments, by_confidence, canonical_order, evidence_of_coco, find_pairs, kinds
+from tests.unit.evaluation.layouts import read_only
+from tests.unit.evaluation.synthetic import coco
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_overlaps_are_those_of_pycocotools_to_the_last_bit(seed):
+    r = np.random.default_rng(seed)
+    sizes_p, sizes_t = r.integers(0, 30, 12).astype(np.int32), r.integers(0, 9, 12).astype(np.int32)
+    predictions, truths = (r.uniform(0, 50, (n.sum(), 4)) for n in (sizes_p, sizes_t))
+    truths[::5] = predictions[: len(truths[::5])]
+    truths[::7, 2:] = 0
+    crowd = r.random(len(truths)) < 0.3
+    rows_p, rows_t = (Segments(np.cumsum([0, *n[:-1]]), n) for n in (sizes_p, sizes_t))
+    pairs, segments = find_pairs(read_only(predictions).reshape(-1, 4), rows_p, truths, crowd, rows_t)
+    for row in range(12):
+        p0, t0 = rows_p.start[row], rows_t.start[row]
+        mine, theirs = predictions[p0 : p0 + sizes_p[row]], truths[t0 : t0 + sizes_t[row]]
+        expected = np.zeros((len(mine), len(theirs)))
+        if expected.size:
+            expected[:] = mask.iou(mine, theirs, crowd[t0 : t0 + sizes_t[row]].astype(np.uint8))
+        p, t = np.nonzero(expected >= 0.05)
+        here = slice(segments.start[row], segments.start[row] + segments.count[row])
+        assert (pairs.prediction[here] == p).all()
+        assert (pairs.truth[here] == t).all()
+        assert (pairs.overlap[here] == expected[p, t]).all()
+
+
+def test_kinds_are_found_by_name():
+    assert "box" in kinds()
+    nothing = Segments(np.zeros(0, np.int64), np.zeros(0, np.int32))
+    with pytest.raises(KeyError):
+        find_pairs(np.zeros((0, 4)), nothing, np.zeros((0, 4)), np.zeros(0, np.bool_), nothing, kind="smell")
+
+
+@pytest.mark.parametrize("size", [0, 1, 15, 16, 17, 100, 3000])
+def test_canonical_order(size):
+    r = np.random.default_rng(size)
+    class_id = r.integers(0, 4, size).astype(np.int32)
+    confidence, place = r.random(size).round(1), r.permutation(size).astype(np.int32)
+    cut = size // 3
+    segments = Segments(np.array([0, cut]), np.array([cut, size - cut], np.int32))
+    order = canonical_order(read_only(class_id), confidence, place, segments)
+    for low, high in ((0, cut), (cut, size)):
+        expected = low + np.lexsort((place[low:high], -confidence[low:high], class_id[low:high]))
+        assert (order[low:high] == expected).all()
+
+
+def test_canonical_order_leaves_gaps_alone():
+    class_id, confidence = np.array([9, 1, 0, 9], np.int32), np.zeros(4)
+    segments = Segments(np.array([1]), np.array([2], np.int32))
+    assert canonical_order(class_id, confidence, np.arange(4, dtype=np.int32), segments).tolist() == [0, 2, 1, 3]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_by_confidence(seed):
+    evidence, _ = evidence_of_coco(*coco(seed, images=40))
+    order, predictions = by_confidence(evidence), evidence.predictions
+    ordinal = np.repeat(evidence.ordinal, evidence.prediction_rows.count)
+    inside = np.arange(len(ordinal))
+    expected = np.lexsort((inside, ordinal, -predictions.confidence, predictions.class_id))
+    assert (order.prediction == expected).all()
+    assert (order.confidence == predictions.confidence[expected]).all()
+    assert (order.start == np.searchsorted(predictions.class_id[expected], np.arange(evidence.class_count + 1))).all()
