@@ -2,12 +2,13 @@
 
 Documents
 ---------
-Ids of documents begin with the project. `row` is `project/dataset/global_key`, the key of the row's events.
+Ids of documents begin with the project, so `under(...)` names all rows of a dataset, or of a run, by a range of `_id`
+(an index less, and each index costs every write). `row` is `project/dataset/global_key`, the key of the row's events.
 Packed arrays are little-endian `bytes`, as on the wire.
 
 ``projects, datasets, dataset_versions, ontologies, models, model_runs, imports, catalog_decisions`` (ingest, catalog)
-    datasets          _id project/dataset_id; dataset_id, name, ontology_id, draft (version number of the draft, from 1),
-                      draft_digest (or null), draft_categories {str(COCO category id): class id},
+    datasets          _id project/dataset_id; dataset_id, name, ontology_id, draft (version number of the draft,
+                      from 1), draft_digest (or null), draft_categories {str(COCO category id): class id},
                       open_imports [import ids], created_unix_ms, source_offset
     dataset_versions  _id project/dataset_id/version; dataset_id, version, state committed, truth_digest (or null),
                       categories (the draft's, then), committed_unix_ms, source_offset (of the commit in `catalog`)
@@ -19,7 +20,8 @@ Packed arrays are little-endian `bytes`, as on the wire.
     imports           _id project/import_id; import_id, dataset_id, dataset_version, run_id (or null), format, mode,
                       state RUNNING|FINISHED|FAILED, failure, accepted, rejected, end_offsets {str(partition): offset},
                       begun_unix_ms, ended_unix_ms
-    catalog_decisions _id project/request_id; outcome created|exists|conflict|refused|done, status (HTTP), detail, body
+    catalog_decisions _id project/request_id; outcome created|exists|conflict|refused|done, status (HTTP), problem,
+                      detail, body, fingerprint (of the request), source_offset
 
 ``data_rows`` (ingest, rows): what is known of a row, and in which versions it is labelled
     _id row; dataset_id, global_key, partition, known (false: only truth or predictions named it), ordinal (or null),
@@ -30,8 +32,8 @@ Packed arrays are little-endian `bytes`, as on the wire.
     ordinal (or null), import_id, count, class_ids, boxes, areas, crowds, annotation_ids
 
 ``run_rows`` (metrics, rows): what a run says of a row, with its pairs
-    _id project/run_id/global_key; row, project_id, dataset_id, run_id, global_key, partition, dataset_version (null while
-    the run is not known), import_id (of the last import that reached it), next_place, count, class_ids, boxes,
+    _id project/run_id/global_key; row, project_id, dataset_id, run_id, global_key, partition, dataset_version (null
+    while the run is not known), import_id (of the last import that reached it), next_place, count, class_ids, boxes,
     confidences, areas, places (int32), uuids, import_marks (uint8: 1 where import_id said it),
     pair_count, pair_predictions (int32), pair_truths (int32), pair_overlaps (float64);
     predictions in canonical order (class, confidence descending with NaN as 1, place), pairs by (prediction, truth)
@@ -42,20 +44,29 @@ Packed arrays are little-endian `bytes`, as on the wire.
 
 ``run_summaries`` (metrics, run owner): the default numbers of a run and what they rest on
     _id project/run_id; run_id, version {str(partition): {rev, offsets {topic: next}, markers {topic: source_offset}}},
-    coco {name: value or null}, coco_classes {str(class id): {...}}, counts (at the operating point), rows, rows_predicted,
-    predictions, truths, computed_unix_ms, cost_ms
+    coco {name: value or null}, coco_classes {str(class id): {...}}, counts (at the operating point), rows,
+    rows_predicted, predictions, truths, computed_unix_ms, cost_ms
 
 ``progress`` (operational; every group writes its own, through the run loop only)
     _id group/partition; rev (compare-and-set), writer, log_id, offsets {topic: next}, outbox [packed messages]
 
-``import_jobs`` (operational; ingest): the live side of an import: lease, bytes and items so far, owner process
-``import_errors`` (operational; ingest): one document per rejected item
+``import_jobs`` (operational; ingest): the live side of an import
+    _id project/import_id; project_id, import_id, state RUNNING|FINISHED|FAILED, owner {host, pid, started},
+    lease_until_unix_ms, bytes, accepted, rejected, place (of the last accepted item, from 1), warnings {name: count}
+``import_errors`` (operational; ingest): one document per rejected item, the first 100,000 of an import
+    _id project/import_id/n; project_id, import_id, n (from 1), number, code, message, where
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Literal
+
+
+def under(*parts: str) -> dict[str, str]:
+    """The range of `_id` of all that begins with these parts: `{"_id": under(project, run)}` are the rows of a run."""
+    prefix = "/".join(parts)
+    return {"$gt": f"{prefix}/", "$lt": f"{prefix}0"}  # 0 follows the slash
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,27 +89,31 @@ class Collection:
 
 
 DATASETS = Collection("datasets", "ingest", "rebuilt", (Index(("project_id", "name"), unique=True),))
-DATASET_VERSIONS = Collection("dataset_versions", "ingest", "rebuilt", (Index(("project_id", "dataset_id", "version")),))
+DATASET_VERSIONS = Collection(
+    "dataset_versions", "ingest", "rebuilt", (Index(("project_id", "dataset_id", "version")),)
+)
 ONTOLOGIES = Collection("ontologies", "ingest", "rebuilt", (Index(("project_id", "name"), unique=True),))
 MODELS = Collection("models", "ingest", "rebuilt", (Index(("project_id", "name"), unique=True),))
 MODEL_RUNS = Collection(
     "model_runs",
     "ingest",
     "rebuilt",
-    (Index(("project_id", "model_id", "name"), unique=True), Index(("project_id", "name")), Index(("project_id", "created_unix_ms"))),
+    (
+        Index(("project_id", "model_id", "name"), unique=True),
+        Index(("project_id", "name")),
+        Index(("project_id", "created_unix_ms")),
+    ),
 )
 IMPORTS = Collection("imports", "ingest", "rebuilt", (Index(("state",)), Index(("project_id", "run_id"))))
 CATALOG_DECISIONS = Collection("catalog_decisions", "ingest", "rebuilt")
-DATA_ROWS = Collection("data_rows", "ingest", "rebuilt", (Index(("project_id", "dataset_id", "global_key")),))
-TRUTHS = Collection(
-    "truths", "metrics", "rebuilt", (Index(("row",)), Index(("dataset_id", "from", "to")), Index(("partition", "dataset_id", "to")))
-)
-RUN_ROWS = Collection("run_rows", "metrics", "rebuilt", (Index(("row",)), Index(("run_id",)), Index(("partition", "run_id"))))
+DATA_ROWS = Collection("data_rows", "ingest", "rebuilt", (Index(("dataset_id", "partition")),))
+TRUTHS = Collection("truths", "metrics", "rebuilt", (Index(("row",)), Index(("dataset_id", "partition", "to"))))
+RUN_ROWS = Collection("run_rows", "metrics", "rebuilt", (Index(("row",)), Index(("run_id", "partition"))))
 ROW_PARTITIONS = Collection("row_partitions", "each group", "rebuilt")
 RUN_SUMMARIES = Collection("run_summaries", "metrics", "rebuilt")
 PROGRESS = Collection("progress", "each group", "operational")
 IMPORT_JOBS = Collection("import_jobs", "ingest", "operational")
-IMPORT_ERRORS = Collection("import_errors", "ingest", "operational", (Index(("import_id", "number")),))
+IMPORT_ERRORS = Collection("import_errors", "ingest", "operational", (Index(("project_id", "import_id", "n")),))
 
 COLLECTIONS: tuple[Collection, ...] = (
     DATASETS,

@@ -1,0 +1,109 @@
+"""One transaction that stores a batch: its documents, and the progress that is its fence.
+
+Retries are those of MongoDB's manual: a transaction that can't have been stored is tried again whole, a commit whose
+answer was lost is asked for again, which does no harm to one that was stored.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import time
+from collections.abc import Iterator, Mapping, Sequence
+
+from pymongo.errors import DocumentTooLarge, DuplicateKeyError, OperationFailure, PyMongoError
+from pymongo.read_concern import ReadConcern
+from pymongo.write_concern import WriteConcern
+
+from services.common.progress import BatchTooLarge, CommitUnknown, LostRace
+from services.common.readmodel.collections import PROGRESS
+from services.common.readmodel.driver import Client, Database, Document, Operation, Session, bulk_write
+
+_TRANSIENT = "TransientTransactionError"
+_UNKNOWN = "UnknownTransactionCommitResult"
+_TOO_LARGE = (257, 10334)  # TransactionTooLarge, BSONObjectTooLarge
+
+
+class _OtherRev(Exception):
+    """The progress isn't where it should be."""
+
+
+async def commit(
+    client: Client,
+    database: Database,
+    progress: Document,
+    expected_rev: int,
+    operations: Mapping[str, Sequence[Operation]],
+    *,
+    patience: float,
+) -> None:
+    """Store the operations and the progress, or nothing. See `ProgressStore.commit`."""
+    deadline = time.monotonic() + patience
+    for pause in _pauses():
+        try:
+            async with await client.start_session(causal_consistency=False) as session:
+                session.start_transaction(ReadConcern("snapshot"), WriteConcern("majority"))
+                await _write(session, database, progress, expected_rev, operations)
+                await _finish(session, deadline)
+            return
+        except _OtherRev:
+            pass
+        except PyMongoError as error:
+            if isinstance(error, DocumentTooLarge) or _code(error) in _TOO_LARGE:
+                raise BatchTooLarge(str(error)) from error
+            if not error.has_error_label(_TRANSIENT) or time.monotonic() > deadline:
+                raise
+        await _refuse_other(database, progress, expected_rev)
+        await asyncio.sleep(pause)
+
+
+async def _write(
+    session: Session,
+    database: Database,
+    progress: Document,
+    expected_rev: int,
+    operations: Mapping[str, Sequence[Operation]],
+) -> None:
+    for collection, each in operations.items():
+        await bulk_write(database, collection, each, session)
+    # Progress comes last: who follows changes knows by it that a transaction is complete.
+    if expected_rev == 0:
+        try:
+            await database[PROGRESS.name].insert_one(progress, session=session)
+        except DuplicateKeyError:
+            raise _OtherRev from None
+        return
+    stands = {"_id": progress["_id"], "rev": expected_rev}
+    if not (await database[PROGRESS.name].replace_one(stands, progress, session=session)).matched_count:
+        raise _OtherRev
+
+
+async def _finish(session: Session, deadline: float) -> None:
+    while True:
+        try:
+            return await session.commit_transaction()
+        except PyMongoError as error:
+            if error.has_error_label(_TRANSIENT):
+                raise
+            if not error.has_error_label(_UNKNOWN) or time.monotonic() > deadline:
+                raise CommitUnknown(str(error)) from error
+        await asyncio.sleep(0.05)
+
+
+async def _refuse_other(database: Database, progress: Document, expected_rev: int) -> None:
+    """After a failed try: go on only where the progress is still what it should be."""
+    try:
+        stored = await database[PROGRESS.name].find_one({"_id": progress["_id"]})
+    except PyMongoError as error:
+        raise CommitUnknown(str(error)) from error
+    rev = stored["rev"] if stored else 0
+    if rev != expected_rev:
+        raise LostRace(f"{progress['_id']} stands at {rev}, not at {expected_rev}")
+
+
+def _code(error: PyMongoError) -> int | None:
+    return error.code if isinstance(error, OperationFailure) else None
+
+
+def _pauses() -> Iterator[float]:
+    return itertools.chain((0.0, 0.01, 0.02, 0.05, 0.1), itertools.repeat(0.25))

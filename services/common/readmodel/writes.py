@@ -1,0 +1,57 @@
+"""Writes of a batch, as the fewest bulk operations that leave the same documents."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pymongo import DeleteMany as BulkDeleteMany
+from pymongo import DeleteOne, ReplaceOne
+from pymongo import UpdateMany as BulkUpdateMany
+
+from services.common.eventlog.handling import Delete, DeleteMany, Replace, UpdateMany, Write
+from services.common.readmodel.driver import Operation
+
+
+def compile_writes(writes: Sequence[Write]) -> Mapping[str, Sequence[Operation]]:
+    """Ordered bulk operations by collection."""
+    plans: dict[str, _Plan] = {}
+    for write in writes:
+        plans.setdefault(write.collection, _Plan()).add(write)
+    return {collection: plan.operations() for collection, plan in plans.items()}
+
+
+class _Plan:
+    """What happens to one collection.
+
+    Of several writes to one document the last stands, as long as nothing that concerns many documents lies between.
+    """
+
+    def __init__(self) -> None:
+        self._done: list[Operation] = []
+        self._open: dict[Any, Replace | Delete] = {}
+
+    def add(self, write: Write) -> None:
+        match write:
+            case Replace():
+                self._open[write.document["_id"]] = write
+            case Delete():
+                self._open[write.id] = write
+            case UpdateMany():
+                self._close()
+                self._done.append(BulkUpdateMany(write.filter, write.update))
+            case DeleteMany():
+                self._close()
+                self._done.append(BulkDeleteMany(write.filter))
+
+    def operations(self) -> Sequence[Operation]:
+        self._close()
+        return self._done
+
+    def _close(self) -> None:
+        # Deletions first, so that what they free (a unique name) can be taken; alike in a row, since the driver
+        # sends one command for each change of kind.
+        replaced = [write for write in self._open.values() if isinstance(write, Replace)]
+        self._done.extend(DeleteOne({"_id": id}) for id, write in self._open.items() if isinstance(write, Delete))
+        self._done.extend(ReplaceOne({"_id": each.document["_id"]}, each.document, upsert=True) for each in replaced)
+        self._open = {}

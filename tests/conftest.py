@@ -1,0 +1,51 @@
+"""Servers that tests share: each is private, and gone afterwards."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+from motor.motor_asyncio import AsyncIOMotorClient
+
+from services.common.readmodel.initiate import initiate
+from services.common.readmodel.mongo import ReadModel
+from sightline.mongod import Mongod, Process
+
+
+@pytest.fixture(scope="session")
+def mongo_url() -> Iterator[str]:
+    """A replica set: the one that SIGHTLINE_TEST_MONGO names, or a private one that takes fail points."""
+    if named := os.environ.get("SIGHTLINE_TEST_MONGO"):
+        yield named
+        return
+    with tempfile.TemporaryDirectory(prefix="sightline-mongo-") as directory:
+        mongod = Mongod.prepare(Path(directory), cache_gb=0.25, arguments=("--setParameter", "enableTestCommands=1"))
+        process = Process(mongod)
+        try:
+            initiate(mongod.url)
+            yield mongod.url
+        finally:
+            process.kill()
+
+
+@pytest.fixture
+def database_name() -> str:
+    """A database that nobody else uses."""
+    return f"sightline_test_{uuid.uuid4().hex[:12]}"
+
+
+@pytest.fixture
+async def store(mongo_url: str, database_name: str) -> AsyncIterator[ReadModel]:
+    """An open read model on a database of its own."""
+    opened = await ReadModel.open(mongo_url, database_name)
+    try:
+        yield opened
+    finally:
+        client: AsyncIOMotorClient[dict[str, object]] = AsyncIOMotorClient(mongo_url)
+        await client.drop_database(database_name)
+        client.close()
+        await opened.close()
