@@ -1,0 +1,1 @@
+"""metrics: truths, predictions and their pairs; what a run amounts to."""

@@ -1,0 +1,259 @@
+"""What the events of a batch say, in columns: decoded and checked for all events at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from services.common.eventlog.handling import Delivery, Document
+from services.metrics.identity import IDENTITY_BYTES, content_identities
+from services.metrics.merging import NAMED, TAKE_BACK
+from sightline.evaluation.evidence import Floats, Ints
+from sightline.evaluation.kernel import Bits, InFloats, InInts, InLongs, InTable, OutInts, kernel
+from sightline.wire.events.v1.ground_truth_pb2 import BoxTruths
+from sightline.wire.events.v1.predictions_pb2 import BoxPredictions
+
+LARGEST_CLASS_ID = 65_535
+"""Readers allocate by the highest class id, so it has a bound."""
+
+_FAULTS = (
+    "",
+    f"a class id is not between 1 and {LARGEST_CLASS_ID}",
+    "a box has a number that is not finite, or a negative size",
+    "a confidence is not between 0 and 1 (NaN: absent)",
+    "an area is not finite",
+    "a crowd flag is not 0 or 1",
+)
+_BAD_CLASS, _BAD_BOX, _BAD_CONFIDENCE, _BAD_AREA, _BAD_CROWD = range(1, 6)
+
+
+class Block(NamedTuple):
+    """Where the words of one event, or of one stored row, lie in the columns."""
+
+    start: int
+    count: int
+    flags: int
+
+
+@dataclass(frozen=True, slots=True)
+class PredictionTable:
+    """Predictions said by events, then predictions stored. One entry each; `boxes` is (n, 4), `identity` (n, 2) words.
+
+    `said` and `faults` go by an event's position in the batch: an event is in exactly one of them; `stored` by `_id`.
+    """
+
+    class_id: Ints
+    boxes: Floats
+    confidence: Floats
+    identity: Bits
+    place: Ints
+    mark: Ints
+    said: Mapping[int, Block]
+    faults: Mapping[int, str]
+    stored: Mapping[str, Block]
+
+
+def prediction_table(deliveries: Sequence[Delivery], documents: Sequence[Document]) -> PredictionTable:
+    """The columns of all prediction events of a batch, and of the stored rows that it needs."""
+    class_ids: list[bytes] = []
+    boxes: list[bytes] = []
+    confidences: list[bytes] = []
+    uuids: list[bytes] = []
+    said: dict[int, Block] = {}
+    faults: dict[int, str] = {}
+    end = 0
+    for position, delivery in enumerate(deliveries):
+        event = delivery.event
+        kind = event.WhichOneof("payload")
+        if kind == "predictions_upserted":
+            spoken = event.predictions_upserted.boxes
+            count, ids = spoken.count, spoken.uuids
+            fault = _wrong_prediction_lengths(spoken)
+            if fault:
+                faults[position] = fault
+                continue
+            class_ids.append(spoken.class_ids)
+            boxes.append(spoken.boxes)
+            confidences.append(spoken.confidences)
+            uuids.append(ids or bytes(IDENTITY_BYTES * count))
+            said[position] = Block(end, count, NAMED if ids else 0)
+        elif kind == "predictions_deleted":
+            ids = event.predictions_deleted.uuids
+            count, rest = divmod(len(ids), IDENTITY_BYTES)
+            if rest:
+                faults[position] = f"uuids are not {IDENTITY_BYTES} bytes each"
+                continue
+            # Only identities matter; the rest is anything that passes the checks.
+            class_ids.append(b"\x01\0\0\0" * count)
+            boxes.append(bytes(32 * count))
+            confidences.append(bytes(8 * count))
+            uuids.append(ids)
+            said[position] = Block(end, count, TAKE_BACK | NAMED)
+        else:
+            continue
+        end += count
+    blocks = list(said.values())
+    heard = _Columns.of(class_ids, boxes, confidences, uuids)
+    for position, code in zip(tuple(said), _prediction_faults(heard, blocks), strict=True):
+        if code:
+            faults[position] = _FAULTS[code]
+            del said[position]
+    identity = _identities(heard, blocks)
+
+    stored: dict[str, Block] = {}
+    for document in documents:
+        count = document["count"]
+        stored[document["_id"]] = Block(end, count, 0)
+        end += count
+    kept = _Columns.of(*([d[name] for d in documents] for name in ("class_ids", "boxes", "confidences", "uuids")))
+    place = np.zeros(end, np.int32)
+    mark = np.zeros(end, np.int32)
+    place[len(heard.class_id) :] = np.frombuffer(b"".join([d["places"] for d in documents]), np.int32)
+    mark[len(heard.class_id) :] = np.frombuffer(b"".join([d["import_marks"] for d in documents]), np.uint8)
+    return PredictionTable(
+        np.concatenate((heard.class_id, kept.class_id)),
+        np.concatenate((heard.boxes, kept.boxes)),
+        np.concatenate((heard.confidence, kept.confidence)),
+        np.concatenate((identity, kept.uuid)),
+        place,
+        mark,
+        said,
+        faults,
+        stored,
+    )
+
+
+def truth_faults(deliveries: Sequence[Delivery]) -> Mapping[int, str]:
+    """Truth events whose columns can never be right, by position in the batch, and why."""
+    faults: dict[int, str] = {}
+    positions: list[int] = []
+    spoken: list[BoxTruths] = []
+    for position, delivery in enumerate(deliveries):
+        if delivery.event.WhichOneof("payload") != "ground_truth_replaced":
+            continue
+        boxes = delivery.event.ground_truth_replaced.boxes
+        fault = _wrong_truth_lengths(boxes)
+        if fault:
+            faults[position] = fault
+            continue
+        positions.append(position)
+        spoken.append(boxes)
+    if not positions:
+        return faults
+    count = np.array([boxes.count for boxes in spoken], np.int32)
+    start = np.cumsum(count, dtype=np.int64) - count
+    codes = np.zeros(len(spoken), np.int32)
+    _check_truths(
+        np.frombuffer(b"".join([boxes.class_ids for boxes in spoken]), np.int32),
+        np.frombuffer(b"".join([boxes.boxes for boxes in spoken]), np.float64).reshape(-1, 4),
+        np.frombuffer(b"".join([boxes.areas for boxes in spoken]), np.float64),
+        np.frombuffer(b"".join([boxes.crowds for boxes in spoken]), np.uint8).astype(np.int32),
+        start,
+        count,
+        codes,
+    )
+    faults.update((position, _FAULTS[code]) for position, code in zip(positions, codes.tolist(), strict=True) if code)
+    return faults
+
+
+@dataclass(frozen=True, slots=True)
+class _Columns:
+    class_id: Ints
+    boxes: Floats
+    confidence: Floats
+    uuid: Bits
+
+    @staticmethod
+    def of(
+        class_ids: Sequence[bytes], boxes: Sequence[bytes], confidences: Sequence[bytes], uuids: Sequence[bytes]
+    ) -> _Columns:
+        return _Columns(
+            np.frombuffer(b"".join(class_ids), np.int32),
+            np.frombuffer(b"".join(boxes), np.float64).reshape(-1, 4),
+            np.frombuffer(b"".join(confidences), np.float64),
+            np.frombuffer(b"".join(uuids), np.uint64).reshape(-1, 2),
+        )
+
+
+def _prediction_faults(columns: _Columns, blocks: Sequence[Block]) -> list[int]:
+    """A fault's code, or 0, for each block."""
+    codes = np.zeros(len(blocks), np.int32)
+    start = np.array([block.start for block in blocks], np.int64)
+    count = np.array([block.count for block in blocks], np.int32)
+    _check_predictions(columns.class_id, columns.boxes, columns.confidence, start, count, codes)
+    return codes.tolist()
+
+
+def _identities(columns: _Columns, blocks: Sequence[Block]) -> Bits:
+    """Uuids where events gave them, the content's first occurrence elsewhere."""
+    named = [bool(block.flags & NAMED) for block in blocks]
+    if all(named):
+        return columns.uuid
+    content = content_identities(columns.class_id, columns.boxes, columns.confidence)
+    if not any(named):
+        return content
+    return np.where(np.repeat(named, [block.count for block in blocks])[:, None], columns.uuid, content)
+
+
+def _wrong_prediction_lengths(boxes: BoxPredictions) -> str:
+    count = boxes.count
+    if len(boxes.class_ids) != 4 * count:
+        return "class_ids is not 4 bytes for each prediction"
+    if len(boxes.boxes) != 32 * count:
+        return "boxes is not 32 bytes for each prediction"
+    if len(boxes.confidences) != 8 * count:
+        return "confidences is not 8 bytes for each prediction"
+    if len(boxes.uuids) not in (0, IDENTITY_BYTES * count):
+        return f"uuids is neither empty nor {IDENTITY_BYTES} bytes for each prediction"
+    return ""
+
+
+def _wrong_truth_lengths(boxes: BoxTruths) -> str:
+    count = boxes.count
+    for name, column, size in (
+        ("class_ids", boxes.class_ids, 4),
+        ("boxes", boxes.boxes, 32),
+        ("areas", boxes.areas, 8),
+        ("crowds", boxes.crowds, 1),
+        ("annotation_ids", boxes.annotation_ids, 8),
+    ):
+        if len(column) != size * count:
+            return f"{name} is not {size} bytes for each annotation"
+    return ""
+
+
+@kernel
+def _check_predictions(
+    class_id: InInts, boxes: InTable, confidence: InFloats, start: InLongs, count: InInts, fault: OutInts
+) -> None:
+    """Comparisons are written so that NaN fails them."""
+    for block in range(len(start)):
+        for i in range(start[block], start[block] + count[block]):
+            x, y, w, h = boxes[i, 0], boxes[i, 1], boxes[i, 2], boxes[i, 3]
+            if not 1 <= class_id[i] <= LARGEST_CLASS_ID:
+                fault[block] = _BAD_CLASS
+            elif not (w >= 0 and h >= 0 and np.isfinite(w * h) and np.isfinite(x + w) and np.isfinite(y + h)):
+                fault[block] = _BAD_BOX
+            elif not (0 <= confidence[i] <= 1 or np.isnan(confidence[i])):
+                fault[block] = _BAD_CONFIDENCE
+
+
+@kernel
+def _check_truths(
+    class_id: InInts, boxes: InTable, area: InFloats, crowd: InInts, start: InLongs, count: InInts, fault: OutInts
+) -> None:
+    """Comparisons are written so that NaN fails them."""
+    for block in range(len(start)):
+        for i in range(start[block], start[block] + count[block]):
+            x, y, w, h = boxes[i, 0], boxes[i, 1], boxes[i, 2], boxes[i, 3]
+            if not 1 <= class_id[i] <= LARGEST_CLASS_ID:
+                fault[block] = _BAD_CLASS
+            elif not (w >= 0 and h >= 0 and np.isfinite(w * h) and np.isfinite(x + w) and np.isfinite(y + h)):
+                fault[block] = _BAD_BOX
+            elif not np.isfinite(area[i]):
+                fault[block] = _BAD_AREA
+            elif not 0 <= crowd[i] <= 1:
+                fault[block] = _BAD_CROWD

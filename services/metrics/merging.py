@@ -1,0 +1,252 @@
+"""From what was stored and what events say to what a row then holds: one pass over many rows.
+
+A *statement* is a contiguous part of the prediction columns that says something of one row: first what was stored, then
+each event in its order. A row's statements follow each other in the statement columns.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from services.metrics.identity import InBitTable, OutBitTable
+from sightline.evaluation.evidence import Ints, Longs, Segments
+from sightline.evaluation.kernel import Bits, InBits, InInts, InLongs, OutInts, inner, kernel
+
+STORED = 1
+"""What the row holds: identities, places and marks are given."""
+CLEAR = 2
+"""Forget what was there first: the first words of a replacing import."""
+NEW_IMPORT = 4
+"""Another import speaks than the one whose marks are stored."""
+ALONE = 8
+"""A write of its own, outside any import: leaves the import's marks as they are."""
+TAKE_BACK = 16
+"""Remove what has these identities."""
+NAMED = 32
+"""Identities came with the event; otherwise they are of the content's first occurrence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Statements:
+    """Statements of many rows. `start`, `count` and `flags` have one entry per statement; `rows` groups them."""
+
+    start: Longs
+    count: Ints
+    flags: Ints
+    rows: Segments
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """What rows hold after their statements. Row r has the entries `rows.start[r] ..` of every column.
+
+    `source` is where the content lies in the prediction columns; `changed` says whether a row differs from what was
+    stored (import marks count as well).
+    """
+
+    rows: Segments
+    source: Ints
+    place: Ints
+    mark: Ints
+    identity: Bits
+    next_place: Ints
+    changed: Ints
+
+
+def merge(
+    statements: Statements,
+    class_id: Ints,
+    boxes: Bits,
+    confidence: Bits,
+    identity: Bits,
+    place: Ints,
+    mark: Ints,
+    next_place: Ints,
+) -> Merged:
+    """Apply the statements of every row in their order.
+
+    `class_id`, `boxes` (n, 4), `confidence`, `identity` (n, 2), `place` and `mark` have one entry per prediction said
+    or stored, numbers as their bits; `next_place` one per row.
+    """
+    ends = np.concatenate((np.zeros(1, np.int64), np.cumsum(statements.count, dtype=np.int64)))
+    first = statements.rows.start
+    start = ends[first]
+    size = ends[first + statements.rows.count] - start
+    total = int(ends[-1])
+    merged = Merged(
+        Segments(start, np.zeros(len(start), np.int32)),
+        # Zeros, so that what lies between rows can be gathered along.
+        np.zeros(total, np.int32),
+        np.empty(total, np.int32),
+        np.empty(total, np.int32),
+        np.empty((total, 2), np.uint64),
+        next_place.copy(),
+        np.zeros(len(start), np.int32),
+    )
+    _merge(
+        statements.start,
+        statements.count,
+        statements.flags,
+        first,
+        statements.rows.count,
+        class_id,
+        boxes,
+        confidence,
+        identity,
+        place,
+        mark,
+        start,
+        int(size.max(initial=0)),
+        merged.rows.count,
+        merged.source,
+        merged.place,
+        merged.mark,
+        merged.identity,
+        merged.next_place,
+        merged.changed,
+    )
+    return merged
+
+
+@inner
+def _find(table: Ints, mask: int, low: np.uint64, high: np.uint64, identity: Bits, base: int) -> int:
+    """Where an identity is in the table, or where it would be put. The table holds entries of the row, -1 for free."""
+    at = np.int64(low & np.uint64(mask))
+    while table[at] >= 0 and not (identity[base + table[at], 0] == low and identity[base + table[at], 1] == high):
+        at = (at + 1) & mask
+    return at
+
+
+@kernel
+def _merge(
+    statement_start: InLongs,
+    statement_count: InInts,
+    statement_flags: InInts,
+    first_statement: InLongs,
+    statements: InInts,
+    class_id: InInts,
+    boxes: InBitTable,
+    confidence: InBits,
+    identity: InBitTable,
+    place: InInts,
+    mark: InInts,
+    row_start: InLongs,
+    longest: int,
+    row_count: OutInts,
+    out_source: OutInts,
+    out_place: OutInts,
+    out_mark: OutInts,
+    out_identity: OutBitTable,
+    next_place: OutInts,
+    changed: OutInts,
+) -> None:
+    """Each row builds its entries in its part of the output, in a hash table by identity; then closes the gaps.
+
+    An entry that was taken back keeps its place in the table (source -1) until the gaps are closed.
+    """
+    size = 16
+    while size < 2 * longest:
+        size *= 2
+    table = np.empty(size, np.int32)
+    # Where the chain of occurrences of a content goes on, good while `hinted` names the statement.
+    hint, hinted = np.zeros(longest, np.int32), np.zeros(longest, np.int64)
+    said = np.zeros(longest, np.int64)
+    for row in range(len(row_start)):
+        base, entries = row_start[row], 0
+        held = 0
+        for s in range(first_statement[row], first_statement[row] + statements[row]):
+            held += statement_count[s]
+        mask = 15
+        while mask + 1 < 2 * held:
+            mask = 2 * mask + 1
+        table[: mask + 1] = -1
+        hinted[:held] = -1
+        said[:held] = -1
+        for s in range(first_statement[row], first_statement[row] + statements[row]):
+            flags = statement_flags[s]
+            if flags & CLEAR:
+                for entry in range(entries):
+                    if out_source[base + entry] >= 0:
+                        changed[row] = 1
+                table[: mask + 1] = -1
+                hinted[:entries] = -1
+                said[:entries] = -1
+                entries = 0
+                next_place[row] = 0
+            if flags & NEW_IMPORT:
+                for entry in range(entries):
+                    out_mark[base + entry] = 0
+            alone = flags & ALONE != 0
+            for i in range(statement_start[s], statement_start[s] + statement_count[s]):
+                low, high = identity[i, 0], identity[i, 1]
+                at = _find(table, mask, low, high, out_identity, base)
+                if flags & TAKE_BACK:
+                    if table[at] >= 0 and out_source[base + table[at]] >= 0:
+                        out_source[base + table[at]] = -1
+                        changed[row] = 1
+                    continue
+                if not flags & (NAMED | STORED):
+                    # The first occurrence that this upload hasn't said yet.
+                    root, k = table[at], 0
+                    if root >= 0 and hinted[root] == s:
+                        k = hint[root]
+                    while True:
+                        if k > 0:
+                            low = identity[i, 0] + np.uint64(k) * np.uint64(0x9E3779B97F4A7C15)
+                            high = identity[i, 1] ^ (np.uint64(k) * np.uint64(0xC2B2AE3D27D4EB4F))
+                            at = _find(table, mask, low, high, out_identity, base)
+                        entry = table[at]
+                        if entry < 0 or out_source[base + entry] < 0:
+                            break
+                        if (said[entry] != s) if alone else (out_mark[base + entry] == 0):
+                            break
+                        k += 1
+                    if root >= 0:
+                        hint[root] = k + 1
+                        hinted[root] = s
+                entry = table[at]
+                if entry < 0:
+                    entry = entries
+                    entries += 1
+                    table[at] = entry
+                    out_identity[base + entry, 0] = low
+                    out_identity[base + entry, 1] = high
+                    out_source[base + entry] = -1
+                said[entry] = s
+                to = base + entry
+                if flags & STORED:
+                    out_source[to] = i
+                    out_place[to] = place[i]
+                    out_mark[to] = mark[i]
+                    continue
+                if out_source[to] < 0:
+                    out_source[to] = i
+                    out_place[to] = next_place[row]
+                    out_mark[to] = 0 if alone else 1
+                    next_place[row] += 1
+                    changed[row] = 1
+                    continue
+                old = out_source[to]
+                same = class_id[old] == class_id[i] and confidence[old] == confidence[i]
+                for k in range(4):
+                    same = same and boxes[old, k] == boxes[i, k]
+                if not same:
+                    out_source[to] = i
+                    changed[row] = 1
+                if not alone and out_mark[to] == 0:
+                    out_mark[to] = 1
+                    changed[row] = 1
+        kept = 0
+        for entry in range(entries):
+            if out_source[base + entry] < 0:
+                continue
+            if kept != entry:
+                out_source[base + kept] = out_source[base + entry]
+                out_place[base + kept] = out_place[base + entry]
+                out_mark[base + kept] = out_mark[base + entry]
+                out_identity[base + kept, 0] = out_identity[base + entry, 0]
+                out_identity[base + kept, 1] = out_identity[base + entry, 1]
+            kept += 1
+        row_count[row] = kept

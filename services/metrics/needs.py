@@ -1,0 +1,99 @@
+"""What the row handler has to read before it can apply a batch.
+
+Most is found by the rows that the batch names. Only a marker and the end of a truth import concern rows that it
+doesn't name: rows that wait for a run, and rows that lose their truth.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+from services.common.eventlog.handling import Batch, Document, Read, State
+from services.common.eventlog.topics import row_key
+from services.common.progress import ProgressStore
+from services.metrics.memory import PartitionMemory
+from services.metrics.rows import RUN_ROWS, run_row_id
+from services.metrics.truths import SUMMARY_FIELDS, TRUTHS
+
+
+def first_reads(batch: Batch, memory: PartitionMemory) -> list[Read]:
+    """What the batch names: truths of its rows, what its runs say of them, and what waits for a run."""
+    rows: set[str] = set()
+    run_rows: set[str] = set()
+    truth_rows: dict[str, set[str]] = {}
+    ended: list[tuple[str, str, str]] = []
+    created: set[str] = set()
+    for delivery in batch.deliveries:
+        event = delivery.event
+        match event.WhichOneof("payload"):
+            case "predictions_upserted":
+                said = event.predictions_upserted
+                rows.add(row_key(event.project_id, said.dataset_id, said.global_key))
+                run = memory.runs.get(said.run_id)
+                run_rows.add(run_row_id(event.project_id, said.dataset_id, said.run_id, said.global_key, run))
+            case "predictions_deleted":
+                taken = event.predictions_deleted
+                rows.add(row_key(event.project_id, taken.dataset_id, taken.global_key))
+                run = memory.runs.get(taken.run_id)
+                run_rows.add(run_row_id(event.project_id, taken.dataset_id, taken.run_id, taken.global_key, run))
+            case "ground_truth_replaced":
+                truth = event.ground_truth_replaced
+                row = row_key(event.project_id, truth.dataset_id, truth.global_key)
+                rows.add(row)
+                truth_rows.setdefault(truth.dataset_id, set()).add(row)
+            case "import_ended" if event.import_ended.unlabel_others:
+                ended.append((event.project_id, event.import_ended.dataset_id, event.import_ended.import_id))
+            case "marker" if event.marker.HasField("run_created"):
+                if not memory.passed(delivery.topic, event.marker.source_offset):
+                    created.add(event.marker.run_created.run_id)
+            case _:
+                pass
+
+    reads: list[Read] = []
+    if rows:
+        reads.append(Read(TRUTHS, {"row": {"$in": sorted(rows)}}))
+    if run_rows:
+        reads.append(Read(RUN_ROWS, {"_id": {"$in": sorted(run_rows)}}))
+    for dataset_id, named in truth_rows.items():
+        draft = memory.draft(dataset_id)
+        if memory.runs_from(dataset_id, draft):
+            reads.append(Read(RUN_ROWS, {"row": {"$in": sorted(named)}, "dataset_version": {"$gte": draft}}))
+    if created:
+        reads.append(Read(RUN_ROWS, {"partition": batch.partition, "run_id": {"$in": sorted(created)}}))
+    for project_id, dataset_id, import_id in ended:
+        if memory.runs_from(dataset_id, memory.draft(dataset_id)):
+            others: dict[str, Any] = {
+                "partition": batch.partition,
+                "dataset_id": dataset_id,
+                "to": None,
+                "import_id": {"$ne": import_id},
+                "project_id": project_id,
+            }
+            reads.append(Read(TRUTHS, others, SUMMARY_FIELDS))
+    return reads
+
+
+def further_reads(batch: Batch, state: State) -> list[Read]:
+    """Truths of rows that the first reads brought up and the batch doesn't name: what waited for a run."""
+    if not any(d.event.WhichOneof("payload") == "marker" for d in batch.deliveries):
+        return []
+    known = {truth["row"] for truth in state.get(TRUTHS, ()) if "boxes" in truth}
+    rows = {row["row"] for row in state.get(RUN_ROWS, ())} - known
+    return [Read(TRUTHS, {"row": {"$in": sorted(rows)}})] if rows else []
+
+
+def two_step_loader(store: ProgressStore) -> Callable[[Batch, PartitionMemory], Awaitable[State]]:
+    """The loader of the row handler: `first_reads`, then `further_reads`."""
+
+    async def read(reads: Sequence[Read], found: dict[str, list[Document]]) -> None:
+        for wanted in reads:
+            found.setdefault(wanted.collection, []).extend(await store.find(wanted))
+
+    async def load(batch: Batch, memory: PartitionMemory) -> State:
+        found: dict[str, list[Document]] = {}
+        await read(first_reads(batch, memory), found)
+        await read(further_reads(batch, found), found)
+        return found
+
+    return load

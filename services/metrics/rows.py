@@ -1,0 +1,277 @@
+"""What runs say of the rows of a batch: told event by event, settled for all rows at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from services.common.eventlog.handling import Delete, Delivery, Document, Replace, Write
+from services.common.eventlog.topics import row_key
+from services.common.readmodel import collections
+from services.metrics.columns import Block, PredictionTable
+from services.metrics.memory import KnownRun
+from services.metrics.merging import ALONE, CLEAR, NAMED, NEW_IMPORT, STORED, Merged, Statements, merge
+from services.metrics.truths import Truth, TruthBook
+from sightline.evaluation import canonical_order, find_pairs
+from sightline.evaluation.evidence import Floats, PairColumns, Segments
+from sightline.wire.events.v1.predictions_pb2 import IMPORT_MODE_REPLACE, PredictionsUpserted
+
+RUN_ROWS = collections.RUN_ROWS.name
+NO_PAIRS = {"pair_count": 0, "pair_predictions": b"", "pair_truths": b"", "pair_overlaps": b""}
+
+
+def run_row_id(project_id: str, dataset_id: str, run_id: str, global_key: str, run: KnownRun | None) -> str:
+    """The `_id` of what a run says of a row.
+
+    Until the run is known, nobody can say of which dataset it speaks, and rows of two datasets may lie in different
+    partitions under one name: so the dataset is part of the id of what is pending.
+    """
+    return f"{project_id}/{run_id}/{global_key}" if run else f"{project_id}/{run_id}@{dataset_id}/{global_key}"
+
+
+@dataclass(slots=True)
+class RunRow:
+    """What a run says of a row while a batch is applied."""
+
+    id: str
+    row: str
+    project_id: str
+    dataset_id: str
+    run_id: str
+    global_key: str
+    stored: Document | None
+    dataset_version: int | None
+    import_id: str = ""
+    statements: list[Block] = field(default_factory=list[Block])
+    cause: Delivery | None = None
+    """The last delivery that may have changed it."""
+    must_write: bool = False
+
+
+class RunRows:
+    """The run rows that a batch reads and writes."""
+
+    def __init__(self, partition: int, table: PredictionTable, documents: Iterable[Document]) -> None:
+        self._partition = partition
+        self._table = table
+        self._rows: dict[str, RunRow] = {}
+        self._by_row: dict[str, list[RunRow]] = {}
+        self._dropped: list[str] = []
+        for document in documents:
+            self._add(
+                RunRow(
+                    document["_id"],
+                    document["row"],
+                    document["project_id"],
+                    document["dataset_id"],
+                    document["run_id"],
+                    document["global_key"],
+                    document,
+                    document["dataset_version"],
+                    document["import_id"],
+                )
+            )
+
+    def say(self, delivery: Delivery, block: Block, run: KnownRun | None) -> None:
+        """Apply `PredictionsUpserted`, whose predictions lie at `block`."""
+        event = delivery.event
+        said = event.predictions_upserted
+        id = run_row_id(event.project_id, said.dataset_id, said.run_id, said.global_key, run)
+        row = self._rows.get(id)
+        if row is None:
+            row = RunRow(
+                id,
+                row_key(event.project_id, said.dataset_id, said.global_key),
+                event.project_id,
+                said.dataset_id,
+                said.run_id,
+                said.global_key,
+                None,
+                None if run is None else run.dataset_version,
+                must_write=True,
+            )
+            self._add(row)
+        row.statements.append(Block(block.start, block.count, block.flags | _flags(said, row.import_id)))
+        row.cause = delivery
+        if said.import_id and said.import_id != row.import_id:
+            row.import_id = said.import_id
+            row.must_write = True
+
+    def take_back(self, delivery: Delivery, block: Block, run: KnownRun | None) -> None:
+        """Apply `PredictionsDeleted`, whose identities lie at `block`. What isn't there stays away."""
+        project_id, said = delivery.event.project_id, delivery.event.predictions_deleted
+        row = self._rows.get(run_row_id(project_id, said.dataset_id, said.run_id, said.global_key, run))
+        if row is not None:
+            row.statements.append(block)
+            row.cause = delivery
+
+    def pin(self, delivery: Delivery, run_id: str, run: KnownRun) -> None:
+        """A run got known: what it said before can be measured. What it said of other datasets never will be."""
+        for row in [row for row in self._rows.values() if row.run_id == run_id]:
+            self._forget(row)
+            if row.project_id == run.project_id and row.dataset_id == run.dataset_id:
+                row.id = run_row_id(row.project_id, row.dataset_id, run_id, row.global_key, run)
+                row.dataset_version, row.cause, row.must_write = run.dataset_version, delivery, True
+                self._add(row)
+
+    def truth_changed(self, delivery: Delivery, row: str, version: int) -> None:
+        """The truth of a row is another one from a version on."""
+        for run_row in self._by_row.get(row, ()):
+            if run_row.dataset_version is not None and run_row.dataset_version >= version:
+                run_row.cause, run_row.must_write = delivery, True
+
+    def settle(self, truths: TruthBook) -> tuple[list[Write], list[RunRow]]:
+        """Merge, order and pair all that may have changed. Returns what to store, and the rows that changed."""
+        rows = [row for row in self._rows.values() if row.must_write or row.statements]
+        writes: list[Write] = [Delete(RUN_ROWS, id) for id in self._dropped]
+        if not rows:
+            return writes, []
+        merged = self._merge(rows)
+        changed = merged.changed.tolist()
+        places = [i for i, row in enumerate(rows) if row.must_write or changed[i]]
+        rows = [rows[i] for i in places]
+        writes += [Replace(RUN_ROWS, document) for document in self._documents(rows, _only(merged, places), truths)]
+        return writes, rows
+
+    def _add(self, row: RunRow) -> None:
+        self._rows[row.id] = row
+        self._by_row.setdefault(row.row, []).append(row)
+
+    def _forget(self, row: RunRow) -> None:
+        del self._rows[row.id]
+        self._by_row[row.row].remove(row)
+        if row.stored is not None:
+            self._dropped.append(row.id)
+
+    def _merge(self, rows: Sequence[RunRow]) -> Merged:
+        table = self._table
+        statements: list[Block] = []
+        counts: list[int] = []
+        for row in rows:
+            before = len(statements)
+            if row.stored is not None:
+                start, count, _ = table.stored[row.stored["_id"]]
+                statements.append(Block(start, count, STORED | NAMED))
+            statements += row.statements
+            counts.append(len(statements) - before)
+        count = np.array(counts, np.int32)
+        blocks = np.array(statements, np.int64).reshape(-1, 3)
+        return merge(
+            Statements(
+                np.ascontiguousarray(blocks[:, 0]),
+                blocks[:, 1].astype(np.int32),
+                blocks[:, 2].astype(np.int32),
+                Segments(np.cumsum(count, dtype=np.int64) - count, count),
+            ),
+            table.class_id,
+            table.boxes.view(np.uint64),
+            table.confidence.view(np.uint64),
+            table.identity,
+            table.place,
+            table.mark,
+            np.array([0 if row.stored is None else row.stored["next_place"] for row in rows], np.int32),
+        )
+
+    def _documents(self, rows: Sequence[RunRow], merged: Merged, truths: TruthBook) -> Iterable[Document]:
+        """The documents of rows, in canonical order and with their pairs. Columns are cut out of bytes made once."""
+        source = merged.source
+        counts_as = np.nan_to_num(self._table.confidence, nan=1.0)
+        order = canonical_order(self._table.class_id[source], counts_as[source], merged.place, merged.rows)
+        source = source[order]
+        boxes = self._table.boxes[source]
+        pairs, pair_rows = _pairs(rows, boxes, merged.rows, truths)
+        class_ids = self._table.class_id[source].tobytes()
+        confidences = self._table.confidence[source].tobytes()
+        areas = (boxes[:, 2] * boxes[:, 3]).tobytes()
+        box_bytes = boxes.tobytes()
+        places = merged.place[order].tobytes()
+        marks = merged.mark[order].astype(np.uint8).tobytes()
+        uuids = merged.identity[order].tobytes()
+        pair_predictions, pair_truths = pairs.prediction.tobytes(), pairs.truth.tobytes()
+        pair_overlaps = pairs.overlap.tobytes()
+        spans = zip(merged.rows.start.tolist(), merged.rows.count.tolist(), merged.next_place.tolist(), strict=True)
+        pair_spans = zip(pair_rows.start.tolist(), pair_rows.count.tolist(), strict=True)
+        for row, (start, count, next_place), (first_pair, pair_count) in zip(rows, spans, pair_spans, strict=True):
+            end, last_pair = start + count, first_pair + pair_count
+            document: dict[str, Any] = {
+                "_id": row.id,
+                "row": row.row,
+                "project_id": row.project_id,
+                "dataset_id": row.dataset_id,
+                "run_id": row.run_id,
+                "global_key": row.global_key,
+                "partition": self._partition,
+                "dataset_version": row.dataset_version,
+                "import_id": row.import_id,
+                "next_place": next_place,
+                "count": count,
+                "class_ids": class_ids[4 * start : 4 * end],
+                "boxes": box_bytes[32 * start : 32 * end],
+                "confidences": confidences[8 * start : 8 * end],
+                "areas": areas[8 * start : 8 * end],
+                "places": places[4 * start : 4 * end],
+                "uuids": uuids[16 * start : 16 * end],
+                "import_marks": marks[start:end],
+                "pair_count": pair_count,
+                "pair_predictions": pair_predictions[4 * first_pair : 4 * last_pair],
+                "pair_truths": pair_truths[4 * first_pair : 4 * last_pair],
+                "pair_overlaps": pair_overlaps[8 * first_pair : 8 * last_pair],
+            }
+            yield document
+
+
+def _flags(said: PredictionsUpserted, stored_import: str) -> int:
+    """How an event meets what the row holds. A write outside any import is an upload of its own."""
+    replaces = said.mode == IMPORT_MODE_REPLACE
+    if not said.import_id:
+        return ALONE | CLEAR if replaces else ALONE
+    if said.import_id == stored_import:
+        return 0
+    return NEW_IMPORT | CLEAR if replaces else NEW_IMPORT
+
+
+def _only(merged: Merged, rows: Sequence[int]) -> Merged:
+    """The same entries for some of the rows."""
+    if len(rows) == len(merged.rows.start):
+        return merged
+    segments = Segments(merged.rows.start[rows], merged.rows.count[rows])
+    return Merged(
+        segments,
+        merged.source,
+        merged.place,
+        merged.mark,
+        merged.identity,
+        merged.next_place[rows],
+        merged.changed[rows],
+    )
+
+
+def _pairs(
+    rows: Sequence[RunRow], boxes: Floats, segments: Segments, truths: TruthBook
+) -> tuple[PairColumns, Segments]:
+    """Pairs of rows with their truth. A row without truth, or of a run that isn't known, has none."""
+    places: dict[str, int] = {}
+    used: list[Truth] = []
+    truth_of: list[int] = []
+    for row in rows:
+        truth = None if row.dataset_version is None else truths.at(row.row, row.dataset_version)
+        if truth is None:
+            truth_of.append(0)
+            continue
+        if truth.id not in places:
+            used.append(truth)
+            places[truth.id] = len(used)
+        truth_of.append(places[truth.id])
+    count = np.array([0] + [truth.document["count"] for truth in used], np.int32)
+    start = np.cumsum(count, dtype=np.int64) - count
+    chosen = np.array(truth_of, np.int64)
+    return find_pairs(
+        boxes,
+        segments,
+        np.frombuffer(b"".join([truth.document["boxes"] for truth in used]), np.float64).reshape(-1, 4),
+        np.frombuffer(b"".join([truth.document["crowds"] for truth in used]), np.uint8).view(np.bool_),
+        Segments(start[chosen], count[chosen]),
+    )

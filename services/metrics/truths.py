@@ -1,0 +1,144 @@
+"""The truths of a batch's rows, copy on write: a truth belongs to version v if from <= v < to.
+
+A write to the draft replaces what was written in this draft, and otherwise closes the truth of earlier versions and
+opens one of its own; so committed versions never change, and what didn't change is stored once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from services.common.eventlog.handling import Delete, DeleteMany, Delivery, Document, Replace, UpdateMany, Write
+from services.common.eventlog.topics import row_key
+from services.common.readmodel import collections
+
+TRUTHS = collections.TRUTHS.name
+SUMMARY_FIELDS = {"row": 1, "project_id": 1, "dataset_id": 1, "from": 1, "to": 1, "import_id": 1}
+"""What has to be known of truths of rows that the batch doesn't name."""
+
+
+@dataclass(slots=True)
+class Truth:
+    """A truth of a row, from one version on. `document` is what is stored, or will be, but for `until`."""
+
+    id: str
+    row: str
+    since: int
+    until: int | None
+    import_id: str
+    document: Document
+    new: bool = False
+
+    def holds_at(self, version: int) -> bool:
+        """Whether this is the row's truth in a version."""
+        return self.since <= version and (self.until is None or version < self.until)
+
+    @staticmethod
+    def of_document(document: Document) -> Truth:
+        """A stored truth."""
+        return Truth(
+            document["_id"], document["row"], document["from"], document["to"], document["import_id"], document
+        )
+
+
+class TruthBook:
+    """The truths of the rows that a batch names (whole), and of rows that may lose theirs (summaries)."""
+
+    def __init__(self, partition: int, documents: Iterable[Document]) -> None:
+        self._partition = partition
+        self._rows: dict[str, list[Truth]] = {}
+        self._stored: dict[str, Document] = {}
+        self._general: list[Write] = []
+        self._changed: dict[str, Truth | None] = {}
+        for document in documents:
+            known = self._stored.get(document["_id"])
+            if known is None or "boxes" not in known:
+                self._stored[document["_id"]] = document
+        for document in self._stored.values():
+            truth = Truth.of_document(document)
+            self._rows.setdefault(truth.row, []).append(truth)
+
+    def at(self, row: str, version: int) -> Truth | None:
+        """The truth of a row in a version; None where it is not labelled."""
+        for truth in self._rows.get(row, ()):
+            if truth.holds_at(version):
+                return truth
+        return None
+
+    def replace(self, delivery: Delivery, draft: int) -> None:
+        """Apply `GroundTruthReplaced` to the draft."""
+        event = delivery.event
+        said = event.ground_truth_replaced
+        row = row_key(event.project_id, said.dataset_id, said.global_key)
+        self._close(row, draft)
+        document: dict[str, Any] = {
+            "_id": f"{row}@{draft}",
+            "row": row,
+            "project_id": event.project_id,
+            "dataset_id": said.dataset_id,
+            "global_key": said.global_key,
+            "partition": self._partition,
+            "from": draft,
+            "to": None,
+            "ordinal": said.ordinal if said.HasField("ordinal") else None,
+            "import_id": said.import_id,
+            "count": said.boxes.count,
+            "class_ids": said.boxes.class_ids,
+            "boxes": said.boxes.boxes,
+            "areas": said.boxes.areas,
+            "crowds": said.boxes.crowds,
+            "annotation_ids": said.boxes.annotation_ids,
+        }
+        truth = Truth(document["_id"], row, draft, None, said.import_id, document, new=True)
+        self._rows.setdefault(row, []).append(truth)
+        self._changed[truth.id] = truth
+
+    def unlabel_others(self, project_id: str, dataset_id: str, import_id: str, draft: int) -> Sequence[str]:
+        """Rows of the draft that an import didn't name lose their truth. Returns those of them that are known here."""
+        others = {
+            "partition": self._partition,
+            "project_id": project_id,
+            "dataset_id": dataset_id,
+            "to": None,
+            "import_id": {"$ne": import_id},
+        }
+        self._general.append(DeleteMany(TRUTHS, {**others, "from": draft}))
+        self._general.append(UpdateMany(TRUTHS, {**others, "from": {"$lt": draft}}, {"$set": {"to": draft}}))
+        prefix = row_key(project_id, dataset_id, "")
+        lost = [
+            row
+            for row, truths in self._rows.items()
+            if row.startswith(prefix) and any(t.until is None and t.import_id != import_id for t in truths)
+        ]
+        for row in lost:
+            self._close(row, draft)
+        return lost
+
+    def writes(self) -> list[Write]:
+        """What has to be stored: first what concerns many rows, then the rows that the batch knows better."""
+        writes = list(self._general)
+        for id, truth in self._changed.items():
+            if truth is None:
+                if id in self._stored:
+                    writes.append(Delete(TRUTHS, id))
+            elif truth.new:
+                writes.append(Replace(TRUTHS, {**truth.document, "to": truth.until}))
+            else:
+                writes.append(UpdateMany(TRUTHS, {"_id": id}, {"$set": {"to": truth.until}}))
+        return writes
+
+    def _close(self, row: str, draft: int) -> None:
+        """End the open truth of a row before the draft. (What is known in summary was ended by a general write.)"""
+        truths = self._rows.get(row, [])
+        for truth in truths:
+            if truth.until is not None:
+                continue
+            if truth.since >= draft:
+                truths.remove(truth)
+            else:
+                truth.until = draft
+            if "boxes" in truth.document:
+                self._changed[truth.id] = truth if truth.since < draft else None
+            return

@@ -1,0 +1,121 @@
+"""One row partition with a store in memory: what the run loop and MongoDB do, without either."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from services.common.eventlog.handling import (
+    Batch,
+    Delete,
+    DeleteMany,
+    Delivery,
+    Handler,
+    Outcome,
+    Read,
+    Replace,
+    UpdateMany,
+    Write,
+)
+from services.metrics.handlers import RowsHandler
+from services.metrics.needs import two_step_loader
+from tests.unit.metrics.saying import PARTITIONS
+
+
+def matches(document: Mapping[str, Any], filter: Mapping[str, Any]) -> bool:
+    """The part of MongoDB's filters that the handler uses; comparisons never match another type."""
+    for name, wanted in filter.items():
+        value = document.get(name)
+        if not isinstance(wanted, Mapping):
+            if value != wanted:
+                return False
+            continue
+        for operator, operand in wanted.items():
+            match operator:
+                case "$in":
+                    fits = value in operand
+                case "$ne":
+                    fits = value != operand
+                case "$gte":
+                    fits = value is not None and value >= operand
+                case "$lt":
+                    fits = value is not None and value < operand
+                case _:
+                    raise AssertionError(operator)
+            if not fits:
+                return False
+    return True
+
+
+class Store:
+    """Collections as dictionaries."""
+
+    def __init__(self) -> None:
+        self.collections: dict[str, dict[str, dict[str, Any]]] = {}
+
+    def __getitem__(self, name: str) -> dict[str, dict[str, Any]]:
+        return self.collections.setdefault(name, {})
+
+    async def find(self, read: Read) -> list[dict[str, Any]]:
+        found = [copy.deepcopy(d) for d in self[read.collection].values() if matches(d, read.filter)]
+        if read.projection:
+            found = [{k: v for k, v in d.items() if k == "_id" or k in read.projection} for d in found]
+        return found
+
+    def apply(self, writes: Sequence[Write]) -> None:
+        for write in writes:
+            collection = self[write.collection]
+            match write:
+                case Replace():
+                    collection[write.document["_id"]] = copy.deepcopy(dict(write.document))
+                case Delete():
+                    collection.pop(write.id, None)
+                case UpdateMany():
+                    assert set(write.update) == {"$set"}
+                    for document in collection.values():
+                        if matches(document, write.filter):
+                            document.update(write.update["$set"])
+                case DeleteMany():
+                    for id in [id for id, document in collection.items() if matches(document, write.filter)]:
+                        del collection[id]
+
+
+class Partition:
+    """Feeds batches to the handler and keeps what comes of them."""
+
+    def __init__(self, number: int = 0, *, handler: Handler | None = None, forgetful: bool = False) -> None:
+        self.number = number
+        self.store = Store()
+        self.handler = handler or RowsHandler(PARTITIONS)
+        self.outcomes: list[Outcome] = []
+        self._forgetful = forgetful
+        self._memory: Any = None
+        self._load = two_step_loader(self.store)
+
+    def feed(self, deliveries: Sequence[Delivery]) -> Outcome:
+        """One batch."""
+        return asyncio.run(self._feed(deliveries))
+
+    async def _feed(self, deliveries: Sequence[Delivery]) -> Outcome:
+        if self._memory is None or self._forgetful:
+            state: dict[str, list[Any]] = {}
+            for read in self.handler.recall(self.number):
+                state.setdefault(read.collection, []).extend(await self.store.find(read))
+            self._memory = self.handler.remember(self.number, state)
+        batch = Batch(self.number, deliveries)
+        outcome = self.handler.handle(batch, await self._load(batch, self._memory), self._memory)
+        self.store.apply(outcome.writes)
+        self._memory = outcome.memory
+        self.outcomes.append(outcome)
+        return outcome
+
+    def touched(self) -> list[tuple[str, bool]]:
+        """(run, settled) of every touch so far."""
+        said = [out.event.run_touched for outcome in self.outcomes for out in outcome.events]
+        return [(touch.run_id, touch.settled) for touch in said]
+
+    def refused(self) -> list[str]:
+        """Reasons of every refusal so far."""
+        return [refused.reason for outcome in self.outcomes for refused in outcome.refused]

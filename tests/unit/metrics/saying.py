@@ -1,0 +1,131 @@
+"""Short ways to say events."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+
+import numpy as np
+
+from services.common.eventlog.handling import Delivery
+from services.common.eventlog.partitioner import partition_of
+from services.common.eventlog.topics import GROUND_TRUTH, PREDICTIONS, row_key
+from sightline.wire.events.v1.event_pb2 import Event
+from sightline.wire.events.v1.ground_truth_pb2 import BoxTruths, GroundTruthReplaced
+from sightline.wire.events.v1.imports_pb2 import ImportEnded
+from sightline.wire.events.v1.markers_pb2 import Marker, RunCreated, VersionCommitted
+from sightline.wire.events.v1.predictions_pb2 import (
+    IMPORT_MODE_REPLACE,
+    IMPORT_MODE_UPSERT,
+    BoxPredictions,
+    PredictionsDeleted,
+    PredictionsUpserted,
+)
+
+PROJECT, DATASET = "default", "ds_a"
+PARTITIONS = 4
+NAN = float("nan")
+
+Prediction = tuple[int, tuple[float, float, float, float], float]
+Truth = tuple[int, tuple[float, float, float, float], bool]
+
+
+def keys_of(partition: int, count: int, dataset: str = DATASET) -> list[str]:
+    """Global keys whose rows lie in a partition."""
+    found, i = [], 0
+    while len(found) < count:
+        if partition_of(row_key(PROJECT, dataset, f"image-{i}").encode(), PARTITIONS) == partition:
+            found.append(f"image-{i}")
+        i += 1
+    return found
+
+
+def event(**payload) -> Event:
+    return Event(event_id="e", project_id=PROJECT, time_unix_ms=7, producer="test", schema_version=1, **payload)
+
+
+def truth(key: str, boxes: Sequence[Truth] = (), *, import_id="", ordinal=None, dataset=DATASET) -> Event:
+    columns = BoxTruths(
+        count=len(boxes),
+        class_ids=np.array([b[0] for b in boxes], "<i4").tobytes(),
+        boxes=np.array([b[1] for b in boxes], "<f8").tobytes(),
+        areas=np.array([b[1][2] * b[1][3] for b in boxes], "<f8").tobytes(),
+        crowds=np.array([b[2] for b in boxes], "u1").tobytes(),
+        annotation_ids=np.arange(len(boxes), dtype="<i8").tobytes(),
+    )
+    said = GroundTruthReplaced(
+        dataset_id=dataset, global_key=key, import_id=import_id, ordinal=ordinal, chunks=1, boxes=columns
+    )
+    return event(ground_truth_replaced=said)
+
+
+def upsert(key: str, run: str, boxes: Sequence[Prediction] = (), *, uuids=(), import_id="", replace=False, dataset=DATASET):
+    columns = BoxPredictions(
+        count=len(boxes),
+        class_ids=np.array([b[0] for b in boxes], "<i4").tobytes(),
+        boxes=np.array([b[1] for b in boxes], "<f8").tobytes(),
+        confidences=np.array([b[2] for b in boxes], "<f8").tobytes(),
+        uuids=b"".join(uuids),
+    )
+    said = PredictionsUpserted(
+        dataset_id=dataset,
+        global_key=key,
+        run_id=run,
+        import_id=import_id,
+        mode=IMPORT_MODE_REPLACE if replace else IMPORT_MODE_UPSERT,
+        boxes=columns,
+    )
+    return event(predictions_upserted=said)
+
+
+def delete(key: str, run: str, uuids: Sequence[bytes], dataset=DATASET) -> Event:
+    return event(
+        predictions_deleted=PredictionsDeleted(
+            dataset_id=dataset, global_key=key, run_id=run, uuids=b"".join(uuids)
+        )
+    )
+
+
+def ended(import_id: str, *, run="", unlabel_others=False, dataset=DATASET) -> Event:
+    return event(
+        import_ended=ImportEnded(
+            import_id=import_id, dataset_id=dataset, run_id=run, unlabel_others=unlabel_others
+        )
+    )
+
+
+def created(run: str, version: int, source: int, dataset=DATASET) -> Event:
+    made = RunCreated(run_id=run, dataset_id=dataset, dataset_version=version)
+    return event(marker=Marker(source_offset=source, run_created=made))
+
+
+def committed(version: int, source: int, dataset=DATASET) -> Event:
+    done = VersionCommitted(dataset_id=dataset, dataset_version=version)
+    return event(marker=Marker(source_offset=source, version_committed=done))
+
+
+def uuid(number: int) -> bytes:
+    return struct.pack("<QQ", 0xABCDEF, number)
+
+
+def key_of(said: Event) -> str:
+    payload = getattr(said, said.WhichOneof("payload"))
+    if hasattr(payload, "global_key"):
+        return row_key(said.project_id, payload.dataset_id, payload.global_key)
+    return said.project_id
+
+
+def topic_of(said: Event) -> str:
+    match said.WhichOneof("payload"):
+        case "ground_truth_replaced":
+            return GROUND_TRUTH
+        case "predictions_upserted" | "predictions_deleted":
+            return PREDICTIONS
+        case "import_ended":
+            return PREDICTIONS if said.import_ended.run_id else GROUND_TRUTH
+        case _:
+            return PREDICTIONS if said.marker.HasField("run_created") else GROUND_TRUTH
+
+
+def deliveries(topic: str, partition: int, events: Sequence[Event]) -> list[Delivery]:
+    return [Delivery(topic, partition, offset, key_of(said), said) for offset, said in enumerate(events)]
