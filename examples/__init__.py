@@ -1,0 +1,1 @@
+"""Things to run that show what Sightline does."""
