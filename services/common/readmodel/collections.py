@@ -113,7 +113,7 @@ ROW_PARTITIONS = Collection("row_partitions", "each group", "rebuilt")
 RUN_SUMMARIES = Collection("run_summaries", "metrics", "rebuilt")
 PROGRESS = Collection("progress", "each group", "operational")
 IMPORT_JOBS = Collection("import_jobs", "ingest", "operational")
-IMPORT_ERRORS = Collection("import_errors", "ingest", "operational", (Index(("project_id", "import_id", "n")),))
+IMPORT_ERRORS = Collection("import_errors", "ingest", "operational", (Index(("import_id", "number")),))
 
 COLLECTIONS: tuple[Collection, ...] = (
     DATASETS,

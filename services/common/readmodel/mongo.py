@@ -15,7 +15,6 @@ from typing import Any
 from motor.motor_asyncio import AsyncIOMotorClient
 from pymongo import IndexModel
 from pymongo.errors import (
-    CollectionInvalid,
     ConfigurationError,
     DuplicateKeyError,
     OperationFailure,
@@ -41,6 +40,7 @@ COMMIT_SECONDS = 15.0
 _SELECTION_SECONDS = 10.0
 _BATCH_DOCUMENTS = 10_000
 _WIRE_VERSION_5_0 = 13
+_NAMESPACE_EXISTS = 48
 _INDEX_CONFLICTS = (85, 86)
 
 
@@ -83,7 +83,7 @@ class ReadModel:
             await store.close()
             raise ReadModelError(
                 "MongoDB doesn't answer, or is no member of the replica set that the address names: start it, or name "
-                f"another with SIGHTLINE_MONGO_URL ({error.args[0]})"
+                f"another with SIGHTLINE_MONGO_URL ({str(error).partition(' (configured')[0].partition(', Timeout')[0]})"
             ) from error
         except BaseException:
             await store.close()
@@ -209,8 +209,11 @@ class ReadModel:
 
     async def _prepare(self, collection: Collection) -> None:
         """Make a collection and its indexes. Several processes may do so at once."""
-        with contextlib.suppress(CollectionInvalid):
+        try:
             await self._database.create_collection(collection.name, check_exists=False)
+        except OperationFailure as error:
+            if error.code != _NAMESPACE_EXISTS:
+                raise
         if not collection.indexes:
             return
         models = [
