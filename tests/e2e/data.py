@@ -1,0 +1,69 @@
+"""Seeded COCO files, and what pycocotools says of them."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.e2e.stack import Stack
+from tests.unit.evaluation import oracle
+from tests.unit.evaluation.synthetic import coco
+
+THRESHOLDS = ((0.5, 0.5), (0.75, 0.3), (0.33, 0.0), (0.9, 0.7))
+_COUNTS = ("true_positive_count", "false_positive_count", "false_negative_count")
+
+
+@dataclass(frozen=True)
+class Files:
+    """Truth and predictions, in memory and on disk."""
+
+    folder: Path
+    truth: dict[str, Any]
+    results: list[dict[str, Any]]
+
+    @property
+    def ground_truth(self) -> Path:
+        return self.folder / "gt.json"
+
+    @property
+    def predictions(self) -> Path:
+        return self.folder / "dt.json"
+
+    def arguments(self, name: str, *, run: str | None = None, model: str | None = None) -> tuple[object, ...]:
+        """The arguments that import them under a name."""
+        files = ("--ground-truth", self.ground_truth, "--predictions", self.predictions)
+        return ("import", "coco", *files, "--dataset", name, "--model", model or name, "--run", run or name)
+
+
+def write(folder: Path, truth: dict[str, Any], results: list[dict[str, Any]]) -> Files:
+    folder.mkdir(parents=True, exist_ok=True)
+    files = Files(folder, truth, results)
+    files.ground_truth.write_text(json.dumps(truth))
+    files.predictions.write_text(json.dumps(results))
+    return files
+
+
+def generate(folder: Path, seed: int, **options: Any) -> Files:
+    return write(folder, *coco(seed, **options))
+
+
+def assert_equal_to_pycocotools(stack: Stack, run_id: str, files: Files) -> None:
+    """The twelve numbers to 1e-9, and counts per class exactly, at several thresholds."""
+    answer = stack.json("metrics", run_id)
+    expected = oracle.twelve(oracle.evaluated(files.truth, files.results))
+    for name, value in expected.items():
+        mine = answer["coco"][name]
+        assert (mine is None) == (value is None), (name, mine, value)
+        assert mine is None or abs(mine - value) < 1e-9, (name, mine, value)
+    names = {category["id"]: category["name"] for category in files.truth["categories"]}
+    for iou, confidence in THRESHOLDS:
+        kept = [result for result in files.results if result["score"] >= confidence]
+        judged = oracle.counts(oracle.evaluated(files.truth, kept, iou=iou))
+        answer = stack.get(f"/v1/model-runs/{run_id}/metrics", iou=iou, confidence=confidence)
+        mine = {name: [numbers[count] for count in _COUNTS] for name, numbers in answer["classes"].items()}
+        for category, counts in judged.items():
+            assert mine.pop(names[category], [0, 0, 0]) == counts, (names[category], iou, confidence)
+        assert not mine
+        assert [answer["total"][count] for count in _COUNTS] == [
+            sum(each) for each in zip(*judged.values(), strict=True)
+        ]

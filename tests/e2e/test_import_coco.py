@@ -1,0 +1,173 @@
+"""COCO files through a real stack: every number equals pycocotools', whatever happened before."""
+
+import gzip
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.data import Files, assert_equal_to_pycocotools, generate, write
+from tests.e2e.stack import Stack
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("coco")
+
+
+@pytest.fixture(scope="module")
+def stack(folder: Path) -> Iterator[Stack]:
+    with Stack(folder / "data") as stack:
+        yield stack
+
+
+@pytest.fixture(scope="module")
+def files(folder: Path) -> Files:
+    return generate(folder / "files", seed=3, images=40)
+
+
+def half_of(files: Files, folder: Path) -> Files:
+    return write(folder, files.truth, files.results[::2])
+
+
+def with_other_truth(files: Files, folder: Path) -> Files:
+    return write(folder, {**files.truth, "annotations": files.truth["annotations"][1:]}, files.results)
+
+
+def test_numbers_are_those_of_pycocotools_however_often_it_is_sent(stack: Stack, files: Files) -> None:
+    first = stack.json(*files.arguments("plain"), "--wait")
+    assert list(first) == [
+        *("project_id", "dataset_id", "dataset_version", "model_id", "run_id", "job", "accepted", "rejected")
+    ]
+    assert (first["accepted"], first["rejected"]) == (len(files.results), 0)
+    assert_equal_to_pycocotools(stack, first["run_id"], files)
+
+    again = stack.json(*files.arguments("plain"), "--wait")
+    assert {**again, "job": None} == {**first, "job": None}
+    assert_equal_to_pycocotools(stack, first["run_id"], files)
+    assert stack.get(f"/v1/imports/{again['job']}")["measured"] is True
+
+
+def test_what_is_sent_replaces_what_the_run_said(stack: Stack, files: Files, tmp_path: Path) -> None:
+    first = stack.json(*files.arguments("replaced"), "--wait")
+    half = half_of(files, tmp_path / "half")
+    assert stack.json(*half.arguments("replaced"), "--wait")["run_id"] == first["run_id"]
+    assert_equal_to_pycocotools(stack, first["run_id"], half)
+
+
+def test_other_truth_is_refused_under_the_run_and_the_next_version_otherwise(
+    stack: Stack, files: Files, tmp_path: Path
+) -> None:
+    first = stack.json(*files.arguments("truth"), "--wait")
+    other = with_other_truth(files, tmp_path / "other")
+
+    refused = stack.run(*other.arguments("truth"), "--wait")
+    assert refused.returncode == 2
+    assert "another name for the run" in refused.stderr
+    assert len(stack.get(f"/v1/datasets/{first['dataset_id']}/versions")["items"]) == 1
+    assert_equal_to_pycocotools(stack, first["run_id"], files)
+
+    told = stack.run(*other.arguments("truth", run="on the next"), "--wait")
+    assert told.returncode == 0, told.stderr
+    assert "version 2" in told.stderr
+    second = stack.json(*other.arguments("truth", run="on the next"), "--wait")
+    assert (second["dataset_id"], second["dataset_version"]) == (first["dataset_id"], 2)
+    assert_equal_to_pycocotools(stack, second["run_id"], other)
+    assert_equal_to_pycocotools(stack, first["run_id"], files)
+
+    third = stack.json(*files.arguments("truth", run="on the first"), "--wait")
+    assert third["dataset_version"] == 1
+    assert_equal_to_pycocotools(stack, third["run_id"], files)
+
+
+def test_bad_items_are_told_and_the_others_go_through(stack: Stack, files: Files, tmp_path: Path) -> None:
+    some = files.results[0]
+    bad = [
+        {**some, "score": 1.5},
+        {**some, "image_id": 10**9},
+        {**some, "category_id": 10**6},
+        {**some, "bbox": [1, 2, 3]},
+        {**some, "bbox": [0, 0, -4, 4]},
+        "not a result",
+    ]
+    mixed = write(tmp_path / "mixed", files.truth, [*bad[:3], *files.results, *bad[3:]])
+    done = stack.run(*mixed.arguments("mixed"), "--wait")
+    assert done.returncode == 0, done.stderr
+    assert f"{len(bad)} items of the predictions were rejected" in done.stderr
+    assert "Traceback" not in done.stderr
+
+    strictly = stack.run(*mixed.arguments("mixed"), "--wait", "--strict", "--json")
+    assert strictly.returncode == 3
+    answer = stack.json(*mixed.arguments("mixed"), "--wait")
+    assert (answer["accepted"], answer["rejected"]) == (len(files.results), len(bad))
+    assert_equal_to_pycocotools(stack, answer["run_id"], files)
+    errors = stack.get(f"/v1/imports/{answer['job']}")["rejections"]
+    assert len(errors) == len(bad)
+    assert all(error["code"] and error["message"] and error["where"] for error in errors)
+
+
+def test_a_broken_file_fails_and_says_where(stack: Stack, files: Files, tmp_path: Path) -> None:
+    cut = write(tmp_path / "cut", files.truth, files.results)
+    whole = cut.predictions.read_bytes()
+    cut.predictions.write_bytes(whole[: len(whole) // 2])
+    done = stack.run(*cut.arguments("cut"), "--wait")
+    assert done.returncode in (1, 2)
+    assert "Traceback" not in done.stderr
+    cut.predictions.write_bytes(whole)
+    run_id = stack.json(*cut.arguments("cut"), "--wait")["run_id"]
+    assert_equal_to_pycocotools(stack, run_id, files)
+
+    cut.ground_truth.write_bytes(cut.ground_truth.read_bytes()[:-100])
+    done = stack.run(*cut.arguments("cut truth"), "--wait")
+    assert done.returncode == 1
+    assert "can't be read" in done.stderr
+    assert stack.get("/v1/datasets", name="cut truth")["items"] == []
+
+
+def test_gzipped_files(stack: Stack, files: Files, tmp_path: Path) -> None:
+    zipped = write(tmp_path / "zipped", files.truth, files.results)
+    for path in (zipped.ground_truth, zipped.predictions):
+        path.write_bytes(gzip.compress(path.read_bytes()))
+    run_id = stack.json(*zipped.arguments("zipped"), "--wait")["run_id"]
+    assert_equal_to_pycocotools(stack, run_id, files)
+
+
+def test_a_name_of_two_runs_is_refused_with_their_ids(stack: Stack, files: Files) -> None:
+    ids = [
+        stack.json(*files.arguments("twice", model=model, run="same name"), "--wait")["run_id"]
+        for model in ("one model", "other model")
+    ]
+    asked = stack.run("metrics", "same name")
+    assert asked.returncode == 2
+    assert all(run_id in asked.stderr for run_id in ids)
+    assert stack.run("metrics", "no such run").returncode == 1
+
+
+def test_every_command_has_a_table_and_json(stack: Stack, files: Files) -> None:
+    stack.json(*files.arguments("shown"), "--wait")
+    commands = [
+        ("runs",),
+        ("metrics", "shown"),
+        ("metrics", "shown", "--confidence", "1"),
+        ("rows", "shown"),
+        ("status",),
+    ]
+    for command in commands:
+        table = stack.run(*command)
+        assert table.returncode == 0, table.stderr
+        assert table.stdout.strip()
+        assert stack.json(*command)
+
+
+def test_nothing_is_lost_by_a_restart_or_by_kill_9_of_everything(files: Files, tmp_path: Path) -> None:
+    with Stack(tmp_path / "data") as stack:
+        run_id = stack.json(*files.arguments("kept"), "--wait")["run_id"]
+        stack.kill()
+        stack.start()
+        assert_equal_to_pycocotools(stack, run_id, files)
+        assert stack.stop() == []
+        stack.start()
+        assert_equal_to_pycocotools(stack, run_id, files)
+        half = half_of(files, tmp_path / "half")
+        assert stack.json(*half.arguments("kept"), "--wait")["run_id"] == run_id
+        assert_equal_to_pycocotools(stack, run_id, half)
