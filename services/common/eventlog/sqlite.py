@@ -29,7 +29,7 @@ from services.common.eventlog.sqlite_records import (
 from services.common.eventlog.topics import Topic
 
 
-class SqliteEventLog(EventLog):
+class SqliteLog(EventLog):
     """The log in one file. Several processes may have it open at once; each opens it once."""
 
     def __init__(self, path: Path | str, *, session_timeout: float = 15.0) -> None:

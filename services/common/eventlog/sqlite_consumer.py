@@ -18,7 +18,7 @@ from typing_extensions import override
 from services.common.eventlog import sqlite_group
 from services.common.eventlog.bell import MEMBERS, Bell, Ear
 from services.common.eventlog.port import Consumer, LogError, PartitionCallback, Record
-from services.common.eventlog.sqlite_file import Connection, LogFile, unix_ms
+from services.common.eventlog.sqlite_file import Connection, LogFile
 from services.common.eventlog.sqlite_group import Group
 from services.common.eventlog.sqlite_records import Row, Span, record_of, scan
 
@@ -52,8 +52,10 @@ class SqliteConsumer(Consumer):
         self._topics = tuple(partitions[0])
         self._place_of = {id: (topic, number) for number, ids in partitions.items() for topic, id in ids.items()}
         self._session_ms = session_timeout * 1000
+        self._look_seconds = min(LOOK_SECONDS, session_timeout / 3)
 
         self._member = 0
+        self._port = 0
         self._owned: frozenset[int] | None = None
         """None between giving up partitions and being assigned the next."""
         self._positions: dict[int, int] = {}
@@ -63,7 +65,7 @@ class SqliteConsumer(Consumer):
         self._news = asyncio.Event()
         self._changes = asyncio.Event()
         self._ear: asyncio.DatagramTransport | None = None
-        self._keeper: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
         self._failure: BaseException | None = None
 
     # ---- reading
@@ -80,7 +82,7 @@ class SqliteConsumer(Consumer):
                 return records
             if (left := deadline - loop.time()) <= 0:
                 return ()
-            await _wait(self._news, min(left, LOOK_SECONDS))
+            await _wait(self._news, min(left, self._look_seconds))
 
     async def _fetch(self, max_records: int, max_bytes: int) -> list[Record]:
         spans = [
@@ -129,24 +131,29 @@ class SqliteConsumer(Consumer):
 
     @override
     async def start(self, *, assigned: PartitionCallback, revoked: PartitionCallback) -> None:
-        self._ear, port = await Ear.open(self._heard)
-        await self._join(port)
-        self._keeper = asyncio.create_task(self._keep(port, assigned, revoked), name=f"member of {self._group}")
+        self._ear, self._port = await Ear.open(self._heard)
+        await self._join()
+        self._tasks = [
+            asyncio.create_task(self._keep(assigned, revoked), name=f"member of {self._group}"),
+            asyncio.create_task(self._report(), name=f"signs of life in {self._group}"),
+        ]
 
     @override
     async def close(self) -> None:
-        if self._keeper is None or self._ear is None:
+        if self._ear is None:
             return
-        self._keeper.cancel()
-        await asyncio.gather(self._keeper, return_exceptions=True)
-        self._keeper = None
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._tasks = []
         self._owned = None
         self._ear.close()
+        self._ear = None
         offsets = [(topic, number, offset) for (topic, number), offset in self._uncommitted.items()]
 
         def run(connection: Connection) -> None:
             sqlite_group.commit(connection, self._group, offsets)
-            sqlite_group.leave(connection, self._group, self._member)
+            sqlite_group.leave(connection, self._group, self._port)
 
         try:
             await self._change(run)
@@ -156,7 +163,7 @@ class SqliteConsumer(Consumer):
     def _heard(self, why: bytes) -> None:
         (self._changes if why == MEMBERS else self._news).set()
 
-    async def _keep(self, port: int, assigned: PartitionCallback, revoked: PartitionCallback) -> None:
+    async def _keep(self, assigned: PartitionCallback, revoked: PartitionCallback) -> None:
         """Follow the group's generations until cancelled."""
         generation = 0
         while True:
@@ -166,7 +173,7 @@ class SqliteConsumer(Consumer):
                 if group.member(self._member) is None:
                     logger.warning("this member of %s was expelled: it joins again", self._group)
                     await self._give_up(revoked)
-                    await self._join(port)
+                    await self._join()
                     continue
                 if any(member.gone(self._session_ms) for member in group.members if member.id != self._member):
                     await self._change(self._expel)
@@ -178,14 +185,13 @@ class SqliteConsumer(Consumer):
                     continue
                 if self._owned is None and group.settled:
                     await self._take(group, assigned)
-                await self._report(group)
             except LogError as error:
                 logger.warning("membership of %s: %s", self._group, error)
             except Exception as error:
                 self._failure = error
                 self._news.set()
                 raise
-            await _wait(self._changes, min(LOOK_SECONDS, self._session_ms / 3000))
+            await _wait(self._changes, self._look_seconds)
 
     async def _give_up(self, revoked: PartitionCallback) -> None:
         owned, self._owned = self._owned, None
@@ -199,8 +205,8 @@ class SqliteConsumer(Consumer):
         await assigned(self._owned)
         self._news.set()
 
-    async def _join(self, port: int) -> None:
-        self._member = await self._change(lambda c: sqlite_group.join(c, self._group, self._topics, port))
+    async def _join(self) -> None:
+        self._member = await self._change(lambda c: sqlite_group.join(c, self._group, self._topics, self._port))
 
     async def _say_ready(self, generation: int) -> None:
         await self._change(lambda c: sqlite_group.ready(c, self._member, generation))
@@ -209,12 +215,24 @@ class SqliteConsumer(Consumer):
         gone = sqlite_group.expel(connection, self._group, self._session_ms, besides=self._member)
         logger.warning("%s loses members that are gone: %s", self._group, gone)
 
-    async def _report(self, group: Group) -> None:
-        """Write what is due: offsets, and a sign of life every third of a session."""
+    async def _report(self) -> None:
+        """Write what is due until cancelled: offsets, and a sign of life every third of a session.
+
+        Apart from `_keep`, which may wait long for a drain.
+        """
+        loop = asyncio.get_running_loop()
+        beaten = loop.time()
+        while True:
+            await asyncio.sleep(self._look_seconds)
+            if self._uncommitted or loop.time() - beaten >= self._session_ms / 3000:
+                try:
+                    await self._beat()
+                    beaten = loop.time()
+                except LogError as error:
+                    logger.warning("no sign of life in %s: %s", self._group, error)
+
+    async def _beat(self) -> None:
         offsets, self._uncommitted = self._uncommitted, {}
-        me = group.member(self._member)
-        if not offsets and me is not None and unix_ms() - me.heartbeat_unix_ms < self._session_ms / 3:
-            return
         rows = [(topic, number, offset) for (topic, number), offset in offsets.items()]
 
         def run(connection: Connection) -> None:

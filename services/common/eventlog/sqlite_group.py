@@ -82,9 +82,10 @@ def join(connection: Connection, name: str, topics: Sequence[str], port: int) ->
     return member_id
 
 
-def leave(connection: Connection, name: str, member_id: int) -> None:
-    """Take a member out, if it still is one."""
-    if connection.execute("DELETE FROM members WHERE id = ?", (member_id,)).rowcount:
+def leave(connection: Connection, name: str, port: int) -> None:
+    """Take oneself out, known by the port that one listens at: so also if the answer to `join` was never heard."""
+    sql = "DELETE FROM members WHERE group_name = ? AND port = ? AND pid = ?"
+    if connection.execute(sql, (name, port, os.getpid())).rowcount:
         _new_generation(connection, name)
 
 
@@ -92,8 +93,9 @@ def expel(connection: Connection, name: str, session_ms: float, *, besides: int)
     """Take out whoever is gone, but not oneself; their ids."""
     members = look_at(connection, name).members
     gone = [member.id for member in members if member.id != besides and member.gone(session_ms)]
-    for member_id in gone:
-        leave(connection, name, member_id)
+    connection.executemany("DELETE FROM members WHERE id = ?", [(member_id,) for member_id in gone])
+    if gone:
+        _new_generation(connection, name)
     return gone
 
 

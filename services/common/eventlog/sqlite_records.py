@@ -107,8 +107,8 @@ def make_topics(
                 if there != here
             )
             raise TopicMismatch(
-                f"Topic {topic.name} of this log is another one: {differences}. A log keeps the topics that it was made "
-                "with: set SIGHTLINE_ROW_PARTITIONS to what it has, or use another data directory."
+                f"Topic {topic.name} of this log is another one: {differences}. A log keeps the topics that it was "
+                "made with: set SIGHTLINE_ROW_PARTITIONS to what it has, or use another data directory."
             )
     log_id: str = connection.execute("SELECT value FROM meta WHERE key = 'log_id'").fetchone()[0]
     partitions = connection.execute("SELECT topic, number, id FROM partitions").fetchall()

@@ -15,6 +15,9 @@ DEAD_LETTERS = "dead-letters"
 
 DEFAULT_ROW_PARTITIONS = 8
 
+SCHEMA_VERSION = 1
+"""The `schema_version` of every event today. A consumer refuses others."""
+
 
 @dataclass(frozen=True, slots=True)
 class Topic:

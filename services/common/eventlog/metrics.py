@@ -1,0 +1,28 @@
+"""What the run loop tells of itself: a closed list, so that a dashboard can rest on it."""
+
+from __future__ import annotations
+
+
+class LoopMetrics:
+    """Everything that can be counted of a loop. This one counts nothing; the runtime has one that does."""
+
+    def applied(self, group: str, topic: str, events: int) -> None:
+        """Events of a topic were applied."""
+
+    def batch(self, group: str, seconds: float) -> None:
+        """A batch is through, from reading its documents to its outbox published."""
+
+    def dead_letter(self, group: str, topic: str, *, bug: bool) -> None:
+        """An event went onto the dead-letter topic."""
+
+    def outage(self, group: str) -> None:
+        """The log or the read model failed, and it is tried again."""
+
+    def lost_race(self, group: str) -> None:
+        """Another owner wrote the progress first."""
+
+    def assigned(self, group: str, partitions: int) -> None:
+        """How many partitions this process owns now."""
+
+    def lag(self, group: str, topic: str, partition: int, events: int) -> None:
+        """How many events are not applied yet."""

@@ -1,0 +1,40 @@
+"""What a run loop tells of itself, as Prometheus metrics."""
+
+from __future__ import annotations
+
+from typing_extensions import override
+
+from services.common.eventlog.metrics import LoopMetrics
+from services.common.runtime import telemetry
+
+
+class PrometheusLoopMetrics(LoopMetrics):
+    """Counts with the metrics that `telemetry` declares."""
+
+    @override
+    def applied(self, group: str, topic: str, events: int) -> None:
+        telemetry.EVENTS.labels(group, topic).inc(events)
+
+    @override
+    def batch(self, group: str, seconds: float) -> None:
+        telemetry.BATCHES.labels(group).observe(seconds)
+
+    @override
+    def dead_letter(self, group: str, topic: str, *, bug: bool) -> None:
+        telemetry.DEAD_LETTERS.labels(group, topic, "1" if bug else "0").inc()
+
+    @override
+    def outage(self, group: str) -> None:
+        telemetry.OUTAGES.labels(group).inc()
+
+    @override
+    def lost_race(self, group: str) -> None:
+        telemetry.LOST_RACES.labels(group).inc()
+
+    @override
+    def assigned(self, group: str, partitions: int) -> None:
+        telemetry.ASSIGNED.labels(group).set(partitions)
+
+    @override
+    def lag(self, group: str, topic: str, partition: int, events: int) -> None:
+        telemetry.LAG.labels(group, topic, str(partition)).set(events)
