@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from sightline.evaluation.average_precision import CocoAverages, coco_averages
     from sightline.evaluation.boxes import PredictionBoxes, TruthBoxes, evidence_of_boxes
-    from sightline.evaluation.coco import evidence_of_coco
+    from sightline.evaluation.coco import CocoBoxes, boxes_of_coco, evidence_of_coco
     from sightline.evaluation.confusion import confusion_matrix
     from sightline.evaluation.counts import (
         Counts,
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "average_precision": ("CocoAverages", "coco_averages"),
     "boxes": ("PredictionBoxes", "TruthBoxes", "evidence_of_boxes"),
-    "coco": ("evidence_of_coco",),
+    "coco": ("CocoBoxes", "boxes_of_coco", "evidence_of_coco"),
     "confusion": ("confusion_matrix",),
     "counts": (
         "Counts",
@@ -73,6 +73,7 @@ __all__ = [
     "MINIMUM_OVERLAP",
     "ByConfidence",
     "CocoAverages",
+    "CocoBoxes",
     "Counts",
     "Curve",
     "Evaluation",
@@ -88,6 +89,7 @@ __all__ = [
     "TruthBoxes",
     "TruthColumns",
     "Verdict",
+    "boxes_of_coco",
     "by_confidence",
     "canonical_order",
     "coco_averages",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import chain
 from operator import attrgetter
 from typing import Any, TypeVar
@@ -50,8 +51,22 @@ class _Result(msgspec.Struct, gc=False):
     score: float = 1.0
 
 
-def evidence_of_coco(truths: CocoTruth, predictions: CocoResults) -> tuple[Evidence, dict[int, str]]:
-    """Evidence of a COCO truth file and a results file, and the names of its classes by class id.
+@dataclass(frozen=True, slots=True)
+class CocoBoxes:
+    """The boxes of a COCO truth file and a results file, the ordinals of its rows, and its class names by class id."""
+
+    truths: TruthBoxes
+    predictions: PredictionBoxes
+    ordinal: Longs
+    class_names: dict[int, str]
+
+    def evidence(self) -> Evidence:
+        """The evidence of these boxes."""
+        return evidence_of_boxes(self.truths, self.predictions, self.ordinal, len(self.class_names))
+
+
+def boxes_of_coco(truths: CocoTruth, predictions: CocoResults) -> CocoBoxes:
+    """Read COCO truth and results.
 
     Rows are the images by id; class ids are places in the categories by id. A truth without `area` has that of its
     box; a prediction without `score` counts as 1. Raises ValueError for what is not COCO, for an image or category
@@ -79,8 +94,14 @@ def evidence_of_coco(truths: CocoTruth, predictions: CocoResults) -> tuple[Evide
         _boxes(results),
         _finite(np.fromiter(map(attrgetter("score"), results), np.float64, len(results)), "a result's score"),
     )
-    evidence = evidence_of_boxes(truth_boxes, prediction_boxes, image_ids, len(category_ids))
-    return evidence, {place: names[category_id] for place, category_id in enumerate(category_ids.tolist())}
+    class_names = {place: names[category_id] for place, category_id in enumerate(category_ids.tolist())}
+    return CocoBoxes(truth_boxes, prediction_boxes, image_ids, class_names)
+
+
+def evidence_of_coco(truths: CocoTruth, predictions: CocoResults) -> tuple[Evidence, dict[int, str]]:
+    """Evidence of COCO truth and results, and class names by class id: see `boxes_of_coco`."""
+    boxes = boxes_of_coco(truths, predictions)
+    return boxes.evidence(), boxes.class_names
 
 
 def _read(source: Any, form: type[_T]) -> _T:
