@@ -247,6 +247,10 @@ class Client:
         """The rows of a run with their values at thresholds; `filters` are the query parameters of the API."""
         return self._first(f"/v1/model-runs/{run_id}/rows", limit, **filters)
 
+    def import_data_rows(self, dataset_id: str, path: Path, *, sent: Sent | None = None) -> ImportJob:
+        """Send data rows, one JSON object a line. Answers when the log has them."""
+        return self._upload(f"/v1/datasets/{dataset_id}/data-rows:import", path, sent)
+
     def import_ground_truth(
         self, dataset_id: str, path: Path, *, format: str = "coco", sent: Sent | None = None
     ) -> ImportJob:

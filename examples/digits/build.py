@@ -95,10 +95,10 @@ def build(folder: Path, recipe: Recipe = Recipe(), report: Report = lambda step,
     files.rows.write_text("".join(json.dumps(row) + "\n" for row in data_rows(shown)))
     with threadpool_limits(THREADS):
         for model in detectors(recipe.seed):
-            report(f"training {model.name}", 0, 1)
+            report(f"Training {model.name}", 0, 1)
             model.learn([scene for scene in scenes if scene.split == "training"])
-            report(f"training {model.name}", 1, 1)
-            seen = list(_watched(f"running {model.name}", shown, model, report))
+            report(f"Training {model.name}", 1, 1)
+            seen = list(_watched(f"Running {model.name}", shown, model, report))
             _write(files.predictions(model.name), coco_results(seen))
     files.mark.write_text(fingerprint)
     return files
@@ -188,7 +188,7 @@ def _draw(recipe: Recipe, images: Path, report: Report) -> list[Scene]:
             scenes.append(scene)
             if split in UPLOADED:
                 scene.save(images)
-            report("drawing scenes", len(scenes), total)
+            report("Drawing scenes", len(scenes), total)
     return scenes
 
 

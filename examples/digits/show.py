@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from types import TracebackType
 from typing import Any, Final, Self
 
 from rich import box
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -26,7 +26,7 @@ class Steps:
         self._progress = Progress(
             TextColumn("  {task.description:<28}"),
             BarColumn(bar_width=36, complete_style="cyan", finished_style="green"),
-            MofNCompleteColumn(),
+            TaskProgressColumn(),
             TimeElapsedColumn(),
             console=console,
         )
@@ -55,54 +55,76 @@ class Steps:
         whole = total or 1
         self._progress.update(task, total=whole, completed=whole)
 
+    def of(self, name: str) -> NamedSteps:
+        """The same bars, for steps that are taken several times: for the run of that name."""
+        return NamedSteps(self, name)
+
     def note(self, message: str) -> None:
         """A line above the bars."""
         self._progress.console.print(message, markup=False)
 
 
+class NamedSteps:
+    """Steps with what they are about in their title."""
+
+    def __init__(self, steps: Steps, name: str) -> None:
+        self._steps = steps
+        self._name = name
+
+    def step(self, title: str, total: int | None = None) -> AbstractContextManager[Callable[[int], None]]:
+        """As `Steps.step`."""
+        return self._steps.step(f"{title} · {self._name}", total)
+
+    def note(self, message: str) -> None:
+        """As `Steps.note`."""
+        self._steps.note(f"{self._name}: {message}")
+
+
 def comparison(runs: Mapping[str, Mapping[str, Any]]) -> Table:
     """Two runs side by side, class by class: the answers of `GET /v1/model-runs/{id}/metrics`, by the run's name."""
-    (older, old), (newer, new) = runs.items()
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="dim")
-    table.add_column("")
-    table.add_column("Support", justify="right", style="dim")
-    for title in MEASURES.values():
-        table.add_column(f"{title} {older}", justify="right")
-        table.add_column(newer, justify="right")
-        table.add_column("", justify="right")
+    (_, old), (_, new) = runs.items()
+    table = _table("", "support", *(f"{title}\n{_versus(*runs)}" for title in MEASURES.values()))
     for name in NAMES:
-        table.add_row(name, *_line(old["classes"][name], new["classes"][name], MEASURES))
+        table.add_row(name, *_line(old["classes"][name], new["classes"][name]))
     table.add_section()
-    table.add_row("all classes", *_line(old["total"], new["total"], MEASURES), style="bold")
+    table.add_row("all classes", *_line(old["total"], new["total"]), style="bold")
     return table
 
 
 def averages(runs: Mapping[str, Mapping[str, Any]]) -> Table:
     """COCO's average precision of two runs."""
-    (older, old), (newer, new) = runs.items()
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="dim")
-    table.add_column("COCO")
-    for title in (older, newer, ""):
-        table.add_column(title, justify="right")
+    (_, old), (_, new) = runs.items()
+    table = _table("COCO", _versus(*runs))
     for name, title in COCO.items():
-        table.add_row(title, *_compared(old["coco"][name], new["coco"][name]))
+        table.add_row(title, _compared(old["coco"][name], new["coco"][name]))
     return table
 
 
-def _line(old: Mapping[str, Any], new: Mapping[str, Any], names: Mapping[str, str]) -> Sequence[Text]:
-    cells = [cell for name in names for cell in _compared(old[name], new[name])]
-    return [Text(str(new["support"])), *cells]
+def _table(first: str, *others: str) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True, header_style="dim")
+    table.add_column(first, min_width=11, vertical="bottom")
+    for heading in others:
+        table.add_column(heading, justify="right", vertical="bottom", no_wrap=True)
+    return table
 
 
-def _compared(old: float | None, new: float | None) -> tuple[Text, Text, Text]:
-    """Both values, and by how many hundredths the second is better."""
+def _line(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Text]:
+    return [Text(str(new["support"])), *(_compared(old[name], new[name]) for name in MEASURES)]
+
+
+def _compared(old: float | None, new: float | None) -> Text:
+    """Both values in per cent, and by how many points the second is better."""
     if old is None or new is None:
-        return _share(old), _share(new), Text("")
-    points = 100 * (new - old)
-    style = "green" if points >= 0.05 else "red" if points <= -0.05 else "dim"
-    return _share(old), _share(new), Text(f"{points:+.1f}".replace("-", "−"), style=style)
+        return Text(_versus(_share(old), _share(new), ""))
+    points = round(100 * (new - old), 1)
+    change = Text(f"{points:+6.1f}".replace("-", "−"), style="green" if points > 0 else "red" if points else "dim")
+    return Text(f"{_share(old):>5} {_share(new):>5} ").append_text(change)
 
 
-def _share(value: float | None) -> Text:
+def _share(value: float | None) -> str:
     """Undefined is a dash: no number would be true."""
-    return Text("–", style="dim") if value is None else Text(f"{100 * value:.1f}")
+    return "–" if value is None else f"{100 * value:.1f}"
+
+
+def _versus(old: str, new: str, change: str = "±") -> str:
+    return f"{old:>5} {new:>5} {change:>6}"
