@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sightline.evaluation.evidence import Bools, Evidence, Floats, Longs
+from sightline.evaluation.evidence import STRICTEST_IOU, Bools, Evidence, Floats, Longs
 from sightline.evaluation.kernel import (
     InBits,
     InBools,
@@ -26,7 +26,6 @@ from sightline.evaluation.kernel import (
     inner,
     kernel,
 )
-from sightline.evaluation.matching import STRICTEST_IOU
 from sightline.evaluation.ordering import ByConfidence, by_confidence, rows_of
 
 IOUS: Floats = np.linspace(0.5, 0.95, 10)

@@ -12,6 +12,7 @@ import msgspec
 import numpy as np
 
 from sightline.evaluation.boxes import PredictionBoxes, TruthBoxes, evidence_of_boxes
+from sightline.evaluation.coco_results import ResultColumns, read_results
 from sightline.evaluation.evidence import Evidence, Floats, Ints, Longs
 
 CocoTruth = bytes | Mapping[str, Any]
@@ -73,13 +74,13 @@ def boxes_of_coco(truths: CocoTruth, predictions: CocoResults) -> CocoBoxes:
     that the truth file does not name, and for numbers that are not finite.
     """
     truth = _read(truths, _Truth)
-    results = _read(predictions, list[_Result])
+    results = _results(predictions)
     image_ids = np.unique(_longs(truth.images, "id"))
     names = {category.id: category.name for category in truth.categories}
     category_ids = np.array(sorted(names), np.int64)
 
     annotations = truth.annotations
-    box = _boxes(annotations)
+    box = _finite(_boxes(annotations), "an annotation's bbox")
     area = (a.area if a.area is not None else a.bbox[2] * a.bbox[3] for a in annotations)
     truth_boxes = TruthBoxes(
         _places(_longs(annotations, "image_id"), image_ids, "an annotation's image_id"),
@@ -89,10 +90,10 @@ def boxes_of_coco(truths: CocoTruth, predictions: CocoResults) -> CocoBoxes:
         np.fromiter((bool(a.iscrowd) for a in annotations), np.bool_, len(annotations)),
     )
     prediction_boxes = PredictionBoxes(
-        _places(_longs(results, "image_id"), image_ids, "a result's image_id"),
-        _places(_longs(results, "category_id"), category_ids, "a result's category_id"),
-        _boxes(results),
-        _finite(np.fromiter(map(attrgetter("score"), results), np.float64, len(results)), "a result's score"),
+        _places(results.image_id, image_ids, "a result's image_id"),
+        _places(results.category_id, category_ids, "a result's category_id"),
+        _finite(results.box, "a result's bbox"),
+        _finite(results.score, "a result's score"),
     )
     class_names = {place: names[category_id] for place, category_id in enumerate(category_ids.tolist())}
     return CocoBoxes(truth_boxes, prediction_boxes, image_ids, class_names)
@@ -109,6 +110,15 @@ def _read(source: Any, form: type[_T]) -> _T:
     return msgspec.json.decode(source, type=form) if isinstance(source, bytes) else msgspec.convert(source, form)
 
 
+def _results(source: CocoResults) -> ResultColumns:
+    columns = read_results(source) if isinstance(source, bytes) else None
+    if columns is not None:
+        return columns
+    results = _read(source, list[_Result])
+    score = np.fromiter(map(attrgetter("score"), results), np.float64, len(results))
+    return ResultColumns(_longs(results, "image_id"), _longs(results, "category_id"), _boxes(results), score)
+
+
 def _longs(items: Collection[Any], name: str) -> Longs:
     get: Callable[[Any], int] = attrgetter(name)
     return np.fromiter(map(get, items), np.int64, len(items))
@@ -117,7 +127,7 @@ def _longs(items: Collection[Any], name: str) -> Longs:
 def _boxes(items: Collection[Any]) -> Floats:
     get: Callable[[Any], _Box] = attrgetter("bbox")
     flat = np.fromiter(chain.from_iterable(map(get, items)), np.float64, 4 * len(items))
-    return _finite(flat, "a bbox").reshape(-1, 4)
+    return flat.reshape(-1, 4)
 
 
 def _finite(values: Floats, what: str) -> Floats:

@@ -26,6 +26,9 @@ Longs = npt.NDArray[np.int64]
 MINIMUM_OVERLAP = 0.05
 """Pairs that overlap less are not kept, so no IoU threshold below it can be asked."""
 
+STRICTEST_IOU = 1 - 1e-10
+"""What pycocotools asks of an overlap at most, so that equal boxes match at IoU 1 in spite of rounding."""
+
 
 @dataclass(frozen=True, slots=True)
 class TruthColumns:

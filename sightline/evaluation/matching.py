@@ -10,7 +10,7 @@ from enum import IntEnum
 
 import numpy as np
 
-from sightline.evaluation.evidence import MINIMUM_OVERLAP, Bools, Evidence, Floats, Ints, Longs
+from sightline.evaluation.evidence import MINIMUM_OVERLAP, STRICTEST_IOU, Bools, Evidence, Floats, Ints, Longs
 from sightline.evaluation.kernel import (
     Bytes,
     InBools,
@@ -27,9 +27,6 @@ from sightline.evaluation.ordering import rows_of
 
 Confidence = float | Floats | None
 """From which confidence predictions count: one for all classes, one a class (infinite: none counts), or no limit."""
-
-STRICTEST_IOU = 1 - 1e-10
-"""What pycocotools asks of an overlap at most, so that equal boxes match at IoU 1 in spite of rounding."""
 
 NO_LIMIT = 2**31 - 1
 

@@ -1,0 +1,124 @@
+"""Reading COCO: the quick way and the thorough way agree, and what is wrong is said."""
+
+import json
+
+import msgspec
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sightline.evaluation import boxes_of_coco
+from sightline.evaluation.coco_results import read_results
+from tests.unit.evaluation.synthetic import coco
+
+finite = st.floats(allow_nan=False, allow_infinity=False)
+texts = st.one_of(
+    finite.map(repr),
+    finite.map(lambda value: f"{value:.25g}"),
+    st.decimals(-1000, 1000, places=18).map(str),
+    st.integers(-(10**25), 10**25).map(str),
+    st.sampled_from(["0", "-0", "0.0", "-0.0", "0e5", "1E-7", "1e+22", "9007199254740993", "9007199254740993.0"]),
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(texts, min_size=5, max_size=5))
+def test_numbers_are_read_as_python_reads_them(numbers):
+    line = '[{"image_id": -3, "bbox": [%s, %s,%s ,%s], "category_id": 12, "score":%s, "other": -1.5e3}]' % (  # noqa: UP031
+        *numbers,
+    )
+    columns = read_results(line.encode())
+    read = [*columns.box[0], *columns.score]
+    assert [value.hex() for value in map(float, numbers)] == [float(value).hex() for value in read]
+    assert (columns.image_id.tolist(), columns.category_id.tolist()) == ([-3], [12])
+
+
+def test_many_random_numbers():
+    r = np.random.default_rng(0)
+    values = np.concatenate([r.random(20_000), r.uniform(0, 2000, 20_000), r.random(20_000).astype(np.float32)])
+    values = r.permutation(values).reshape(-1, 4)
+    results = [{"image_id": 1, "category_id": 2, "bbox": v} for v in values.tolist()]
+    assert (read_results(json.dumps(results, indent=1).encode()).box == values).all()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[",
+        "{}",
+        "[]x",
+        "[{}]",
+        '[{"image_id": 1, "category_id": 2, "bbox": [1, 2, 3, 4]},]',
+        '[{"image_id": 1, "category_id": 2, "bbox": [1, 2, 3, 4],}]',
+        '[{"image_id": 1, "category_id": 2, "bbox": [1, 2, 3, 4]}',
+        '[{"image_id": 1, "category_id": 2, "bbox": [1, 2, 3]}]',
+        '[{"image_id": 1, "category_id": 2, "bbox": [1, 2, 3, 4, 5]}]',
+        '[{"image_id": 1, "category_id": 2, "bbox": [01, 2, 3, 4]}]',
+        '[{"image_id": 1, "category_id": 2, "bbox": [1., 2, 3, 4]}]',
+        '[{"image_id": 1, "category_id": 2, "bbox": [.1, 2, 3, 4]}]',
+        '[{"image_id": 1, "category_id": 2, "bbox": [1e, 2, 3, 4]}]',
+        '[{"image_id": 1, "category_id": 2, "bbox": [NaN, 2, 3, 4]}]',
+        '[{"image_id": 1, "category_id": 2, "bbox": [-, 2, 3, 4]}]',
+        '[{"image_id": 1.5, "category_id": 2, "bbox": [1, 2, 3, 4]}]',
+        '[{"image_id": 1, "bbox": [1, 2, 3, 4]}]',
+        '[{"image_id": 1, "category_id": 2, "bbox": [1, 2, 3, 4], "score": "high"}]',
+        '[{"image_id": 1, "category_id": 2, "bbox": [1, 2, 3, 4]} {}]',
+    ],
+)
+def test_what_is_broken_is_left_to_the_parser_that_explains_it(text):
+    truth, _ = coco(1, images=2)
+    assert read_results(text.encode()) is None
+    with pytest.raises(ValueError):
+        boxes_of_coco(truth, text.encode())
+
+
+def test_every_cut_of_a_file_is_refused_without_reading_past_its_end():
+    text = b'[{"image_id": 1, "category_id": 2, "bbox": [1.5, 2, 3e1, 4], "score": 0.5}]'
+    assert read_results(text) is not None
+    assert all(read_results(text[:n]) is None for n in range(len(text)))
+
+
+@pytest.mark.parametrize("extra", ['"segmentation": []', '"note": "a \\" b"', '"t\\u0061g": 1', '"score": 0.1'])
+def test_more_than_numbers_is_read_by_the_full_parser(extra):
+    text = '[{"image_id": %d, "category_id": %d, "bbox": [1, 2, 3, 4], "score": 0.5, %s}]'
+    truth, _ = coco(1, images=2)
+    text = text % (truth["images"][0]["id"], truth["categories"][0]["id"], extra)
+    assert read_results(text.encode()) is None
+    assert len(boxes_of_coco(truth, text.encode()).predictions.confidence) == 1
+
+
+def test_empty_and_spaced():
+    assert len(read_results(b" [ ] \n").score) == 0
+    spaced = b'\n[ { "image_id" : 1 , "category_id" : 2 , "bbox" : [ 1 , 2 , 3 , 4 ] } , '
+    spaced += b'{"score":0.25,"image_id":2,"category_id":3,"bbox":[1,2,3,4]}\t]\r\n'
+    columns = read_results(spaced)
+    assert columns.score.tolist() == [1, 0.25]
+    assert columns.image_id.tolist() == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"image_id": 10**6}, "image_id is 1000000"),
+        ({"category_id": 10**6}, "category_id is 1000000"),
+        ({"score": float("inf")}, "score is not finite"),
+        ({"bbox": [0, 0, float("nan"), 1]}, "bbox is not finite"),
+        ({"bbox": [0, 0, 1]}, "bbox"),
+        ({"image_id": "1"}, "image_id"),
+    ],
+)
+def test_strangers_and_nonsense_are_refused(change, message):
+    truth, results = coco(2, images=3)
+    results[3] = {**results[3], **change}
+    with pytest.raises(ValueError, match=message):
+        boxes_of_coco(truth, results)
+
+
+def test_an_absent_score_counts_as_one_and_an_absent_area_is_that_of_the_box():
+    truth, results = coco(3, images=3)
+    del results[0]["score"], truth["annotations"][0]["area"]
+    for boxes in (boxes_of_coco(truth, results), boxes_of_coco(truth, msgspec.json.encode(results))):
+        assert boxes.predictions.confidence[0] == 1
+        assert boxes.truths.area[0] == boxes.truths.box[0, 2] * boxes.truths.box[0, 3]
