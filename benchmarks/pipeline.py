@@ -43,7 +43,7 @@ def main() -> None:
         detections = write_coco(truth, results, images=options.images, detections=options.detections)
         with stack(place) as running:
             warm = place / "warm_gt.json", place / "warm_dt.json"
-            few = write_coco(*warm, images=50, detections=2000)
+            few = write_coco(*warm, images=50, truths=300, detections=2000)
             measure(running, warm, "warm", few)
             figures = {
                 "detections": detections,
