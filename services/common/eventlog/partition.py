@@ -195,7 +195,10 @@ class PartitionOwner:
         around = self._around
         if not progress.rev:
             return
-        right = "start with the data directory that belongs to it, or type `sightline rebuild` to make it anew"
+        right = (
+            "name the log it was made from with SIGHTLINE_LOG_PATH, "
+            "or an empty database with SIGHTLINE_MONGO_DATABASE, to make it anew"
+        )
         if progress.log_id != around.log.log_id:
             raise WrongLog(
                 f"The read model was made from the log {progress.log_id}, and this is {around.log.log_id}: {right}."
@@ -268,7 +271,7 @@ class PartitionOwner:
                 return
             record = arrivals[0].record
             where = (around.group, record.topic, record.partition, record.offset)
-            logger.exception("%s: %s/%s at %s can't be applied: dead letter", *where)
+            logger.error("%s: %s/%s at %s can't be applied: dead letter", *where, exc_info=error.__cause__ or error)
             assert self._held is not None
             await self._commit(arrivals, Outcome(memory=self._held.memory), bug=_reason(error))
         now = around.clock.now()
