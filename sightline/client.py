@@ -269,9 +269,9 @@ class Client:
         """Send a file of predictions. Answers when the log has them."""
         return self._upload(f"/v1/model-runs/{run_id}/predictions:import", path, sent, format=format, mode=mode)
 
-    def import_job(self, job: str) -> ImportJob:
-        """How an import is doing."""
-        return self._get(f"/v1/imports/{job}", ImportJob)
+    def import_job(self, job: str, *, wait: float | None = None) -> ImportJob:
+        """How an import is doing. With `wait` (seconds): as soon as it is measured, and after that time anyway."""
+        return self._get(f"/v1/imports/{job}", ImportJob, wait=wait)
 
     def _get(self, path: str, kind: type[T], **parameters: str | float | None) -> T:
         given = {name: value for name, value in parameters.items() if value is not None}

@@ -36,7 +36,8 @@ PATIENCE_SECONDS = 30.0
 """How long an import that stands in the way may take to end: one of a dead process ends when its lease does."""
 
 _ABSENCE_SECONDS = 60.0
-_POLL_SECONDS = (0.02, 0.05, 0.1, 0.2)
+_POLL_SECONDS = 10.0
+_PASSING = frozenset({"import-open", "rows-behind"})
 _REASONS_SHOWN = 5
 _CHUNK = 1 << 20
 
@@ -124,9 +125,7 @@ def import_files(client: Client, wanted: Wanted, steps: Steps, *, wait: bool) ->
     run_id = run.run_id
     with steps.step("Sending predictions", wanted.predictions.stat().st_size) as sent:
         job = _patiently(
-            lambda: client.import_predictions(run_id, wanted.predictions, mode="replace", sent=sent),
-            steps,
-            "into this run",
+            lambda: client.import_predictions(run_id, wanted.predictions, mode="replace", sent=sent), steps
         )
     _check("predictions", job, steps)
     if wait:
@@ -181,13 +180,9 @@ def _send_truth(client: Client, wanted: Wanted, steps: Steps, truth: Truth, data
     if set(truth.classes) - {known.name for known in ontology.classes}:
         client.add_classes(dataset.ontology_id, list(truth.classes))
     with steps.step("Sending the truth", wanted.ground_truth.stat().st_size) as sent:
-        job = _patiently(
-            lambda: client.import_ground_truth(dataset.dataset_id, wanted.ground_truth, sent=sent),
-            steps,
-            "into this dataset",
-        )
+        job = _patiently(lambda: client.import_ground_truth(dataset.dataset_id, wanted.ground_truth, sent=sent), steps)
     _check("truth", job, steps)
-    version = _patiently(lambda: client.commit_version(dataset.dataset_id), steps, "into this dataset").version
+    version = _patiently(lambda: client.commit_version(dataset.dataset_id), steps).version
     if version > 1:
         steps.note(f"The truth is not that of an earlier version: it is version {version} of {wanted.dataset!r} now.")
     committed = {known.version: known.truth_digest for known in client.dataset_versions(dataset.dataset_id)}
@@ -206,19 +201,19 @@ def _create(create: Callable[[], T], fetch: Callable[[str], T]) -> T:
         raise
 
 
-def _patiently(attempt: Callable[[], T], steps: Steps, where: str) -> T:
-    """Wait for another import's end, for a while."""
+def _patiently(attempt: Callable[[], T], steps: Steps) -> T:
+    """Wait for a while for what stands in the way: another import's end, or rows that are still on their way."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     told = False
     while True:
         try:
             return attempt()
         except ApiError as error:
-            if error.slug != "import-open" or time.monotonic() > deadline:
+            if error.slug not in _PASSING or time.monotonic() > deadline:
                 raise
-        if not told:
-            steps.note(f"Another import {where} is still open: waiting up to {PATIENCE_SECONDS:g} s for its end.")
-            told = True
+            if not told:
+                steps.note(f"Waiting up to {PATIENCE_SECONDS:g} s: {error}")
+                told = True
         time.sleep(1.0)
 
 
@@ -237,16 +232,14 @@ def _check(what: str, job: ImportJob, steps: Steps) -> None:
 def _wait(client: Client, job: ImportJob, steps: Steps) -> None:
     """Until the run's numbers rest on all of the import. A server that starts again meanwhile is waited for."""
     last_answer = time.monotonic()
-    polls = 0
     with steps.step("Measuring"):
         while True:
             try:
-                if client.import_job(job.job).measured:
+                if client.import_job(job.job, wait=_POLL_SECONDS).measured:
                     return
                 last_answer = time.monotonic()
             except (Unreachable, ConnectionLost, ApiError) as error:
                 lasting = isinstance(error, ApiError) and error.status < 500
                 if lasting or time.monotonic() - last_answer > _ABSENCE_SECONDS:
                     raise
-            time.sleep(_POLL_SECONDS[min(polls // 10, len(_POLL_SECONDS) - 1)])
-            polls += 1
+                time.sleep(0.2)

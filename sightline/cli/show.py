@@ -41,7 +41,7 @@ def imported(done: Imported) -> None:
 
 def runs(found: Sequence[JsonObject]) -> None:
     """The list of runs."""
-    table = _table("Run", "Id", "Dataset version", left=3)
+    table = _table("Run", "Id", "Dataset version")
     for heading in ("Rows", "Predictions", "mAP", "mAP 50", "mAR 100"):
         table.add_column(heading, justify="right")
     table.add_column("Created")
@@ -91,28 +91,40 @@ def metrics(run: Run, answer: JsonObject) -> None:
 
 def rows(found: Sequence[JsonObject]) -> None:
     """Rows of a run."""
-    table = _table("Row")
-    names = ("predictions", "truths", "tp", "fp", "fn", "iou", "confidence", "precision", "recall", "f1")
-    shown = [name for name in names if any(name in row for row in found)]
-    for name in shown:
-        table.add_column(name.upper() if len(name) == 2 and name != "f1" else name, justify="right")
+    counts = ("predictions", "truths", "tp", "fp", "fn", "iou", "confidence", "precision", "recall", "f1")
+    table = _table("Row", "Split")
+    for name in counts:
+        table.add_column(name.upper() if name in ("tp", "fp", "fn") else name, justify="right")
     for row in found:
-        table.add_row(row["global_key"], *_numbers(row, shown))
+        table.add_row(row["global_key"], row.get("split") or "", *_numbers(row, counts))
     _console().print(table)
 
 
 def status(url: str, answer: JsonObject) -> None:
-    """The server's state, as it tells it: names and values, nested ones indented."""
+    """Services, how far row events are applied, and how fresh the newest runs are."""
     console = _console()
-    console.print(f"Sightline at {url}")
-    for line in _outline(answer, "  "):
-        console.print(line, markup=False)
+    console.print(f"Sightline {answer['version']} at {url}: {'ready' if answer['ready'] else 'not ready'}")
+    for service in answer["services"]:
+        console.print(f"  {service['name']:<10} {service['problem'] or 'ready'}", markup=False)
+    topics = _table("Group", "Topic")
+    for heading in ("Applied", "Waiting"):
+        topics.add_column(heading, justify="right")
+    for topic in answer["topics"]:
+        topics.add_row(topic["group"], topic["topic"], *_numbers(topic, ("applied", "lag")))
+    console.print(topics)
+    fresh = _table("Run", "Id")
+    for heading in ("Rows predicted", "Predictions", "Being accepted", "Batches behind"):
+        fresh.add_column(heading, justify="right")
+    counts = ("rows_predicted", "predictions_visible", "predictions_accepting", "batches_behind")
+    for run in answer["runs"]:
+        fresh.add_row(run["name"], run["run_id"], *_numbers(run, counts))
+    console.print(fresh)
 
 
 def findings(found: Iterable[Finding]) -> None:
     """What `doctor` found."""
     marks = {"ok": "[green]ok[/]", "warning": "[yellow]warning[/]", "missing": "[red]missing[/]"}
-    table = _table("", "What", "Found", left=3)
+    table = _table("", "What", "Found")
     for finding in found:
         table.add_row(marks[finding.state], finding.what, finding.found)
         if finding.remedy:
@@ -125,9 +137,10 @@ def _console() -> Console:
     return Console(width=None if sys.stdout.isatty() else _PIPED_WIDTH, highlight=False, markup=True)
 
 
-def _table(*headings: str, left: int = 1) -> Table:
+def _table(*headings: str) -> Table:
+    """A table whose first columns are words."""
     table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
-    for heading in headings[:left]:
+    for heading in headings:
         table.add_column(heading, overflow="fold")
     return table
 
@@ -141,26 +154,3 @@ def _number(value: float | None) -> str:
     if value is None:
         return "–"
     return str(value) if isinstance(value, int) else f"{value:.4f}"
-
-
-def _outline(value: object, indent: str) -> Iterable[str]:
-    match value:
-        case Mapping():
-            for name, member in value.items():
-                if isinstance(member, Mapping | list) and member:
-                    yield f"{indent}{name}:"
-                    yield from _outline(member, indent + "  ")
-                else:
-                    yield f"{indent}{name}: {_plain(member)}"
-        case list():
-            for member in value:
-                if isinstance(member, Mapping):
-                    yield indent + "- " + ", ".join(f"{name} {_plain(each)}" for name, each in member.items())
-                else:
-                    yield f"{indent}- {_plain(member)}"
-        case _:
-            yield f"{indent}{_plain(value)}"
-
-
-def _plain(value: object) -> str:
-    return "–" if value is None or value in ({}, []) else str(value)

@@ -147,7 +147,7 @@ def test_an_import_of_a_dead_process_is_waited_for(server: FakeServer, wanted: W
     server.faults["POST model-runs/*/predictions:import"] = [problem(409, "import-open")] * 3
     send(server, wanted, steps)
     assert len(steps.notes) == 1
-    assert "still open" in steps.notes[0]
+    assert "Waiting up to 30 s" in steps.notes[0]
 
 
 def test_an_import_that_stays_open_is_not_waited_for_for_ever(
