@@ -24,7 +24,7 @@ import numpy as np
 from benchmarks.latency import percentiles
 from benchmarks.running import Stack, folder, pin, reference_kernel, stack
 from services.common.eventlog.port import Message
-from services.common.eventlog.sqlite import SqliteEventLog
+from services.common.eventlog.sqlite import SqliteLog
 from services.common.eventlog.topics import PREDICTIONS, row_key, topics
 from sightline.wire.events.v1.event_pb2 import Event
 from sightline.wire.events.v1.predictions_pb2 import IMPORT_MODE_UPSERT, BoxPredictions, PredictionsUpserted
@@ -100,7 +100,7 @@ def message(dataset: str, run: str, row: int, count: int, chance: np.random.Gene
 
 
 async def produce(
-    log: SqliteEventLog, accepted: Accepted, dataset: str, run: str, rows: int, per_row: int, seconds: float
+    log: SqliteLog, accepted: Accepted, dataset: str, run: str, rows: int, per_row: int, seconds: float
 ) -> None:
     """Append `rows` events a second, in twenty ticks a second."""
     chance = np.random.default_rng(1)
@@ -157,7 +157,7 @@ async def stream(running: Stack, data: Path, options: argparse.Namespace) -> dic
     made = running.sightline(
         "import", "coco", "--ground-truth", str(truth), "--predictions", str(results), *names, "--wait"
     )
-    log = SqliteEventLog(data / "log.sqlite")
+    log = SqliteLog(data / "log.sqlite")
     await log.open(topics(), create=False)
     accepted = Accepted()
     lags: dict[str, list[float]] = {"rows": [], "counts": [], "COCO numbers": []}

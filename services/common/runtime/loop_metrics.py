@@ -1,4 +1,4 @@
-"""What a run loop tells of itself, as Prometheus metrics."""
+"""What the run loop tells of itself, as Prometheus metrics."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from services.common.runtime import telemetry
 
 
 class PrometheusLoopMetrics(LoopMetrics):
-    """Counts with the metrics that `telemetry` declares."""
+    """Counts in the process' registry."""
 
     @override
     def applied(self, group: str, topic: str, events: int) -> None:
@@ -21,7 +21,7 @@ class PrometheusLoopMetrics(LoopMetrics):
 
     @override
     def dead_letter(self, group: str, topic: str, *, bug: bool) -> None:
-        telemetry.DEAD_LETTERS.labels(group, topic, "1" if bug else "0").inc()
+        telemetry.DEAD_LETTERS.labels(group, topic, str(int(bug))).inc()
 
     @override
     def outage(self, group: str) -> None:

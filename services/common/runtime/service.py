@@ -7,7 +7,7 @@ import contextlib
 import signal
 import sys
 import time
-from collections.abc import Awaitable, Callable, Iterator, MutableMapping, Sequence
+from collections.abc import Awaitable, Callable, Generator, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -18,12 +18,14 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 import sightline
+from services.common.eventlog.metrics import LoopMetrics
 from services.common.eventlog.port import EventLog, LogError
-from services.common.eventlog.sqlite import SqliteEventLog
+from services.common.eventlog.sqlite import SqliteLog
 from services.common.eventlog.topics import topics
 from services.common.readmodel.mongo import ReadModel, ReadModelError
 from services.common.runtime import errors, telemetry
 from services.common.runtime.health import Health
+from services.common.runtime.loop_metrics import PrometheusLoopMetrics
 from services.common.runtime.settings import Settings
 
 DRAIN_SECONDS = 20.0
@@ -50,6 +52,7 @@ class Context:
     store: ReadModel
     health: Health
     event_log: EventLog | None
+    loop_metrics: LoopMetrics = field(default_factory=PrometheusLoopMetrics)
 
     @property
     def log(self) -> EventLog:
@@ -99,14 +102,14 @@ async def _run(name: str, settings: Settings, build: Build, uses_log: bool) -> N
     async with contextlib.AsyncExitStack() as stack:
         log: EventLog | None = None
         if uses_log:
-            log = SqliteEventLog(settings.log_path)
+            log = SqliteLog(settings.log_path)
             await log.open(topics(settings.row_partitions))
             stack.push_async_callback(log.close)
         store = await ReadModel.open(settings.mongo_url, settings.mongo_database)
         stack.push_async_callback(store.close)
         health = Health()
         parts = await build(Context(name, settings, store, health, log))
-        server = _Server(uvicorn.Config(_app(name, parts, health), **_http(settings)))
+        server = _Server(_http(_app(name, parts, health), settings))
         tasks = [asyncio.create_task(part.run(), name=type(part).__name__) for part in parts.background]
         serving = asyncio.create_task(server.serve(), name="http")
         stopped = asyncio.create_task(stopping.wait(), name="signal")
@@ -133,27 +136,28 @@ async def _stop(part: Background) -> None:
         await asyncio.wait_for(part.stop(), DRAIN_SECONDS)
 
 
-def _http(settings: Settings) -> dict[str, object]:
-    return {
-        "host": settings.host,
-        "port": settings.port,
-        "loop": "none",
-        "http": "httptools",
-        "ws": "none",
-        "lifespan": "off",
-        "access_log": False,
-        "log_config": None,
-        "server_header": False,
-        "timeout_graceful_shutdown": 5,
-        "timeout_keep_alive": 75,
-    }
+def _http(app: FastAPI, settings: Settings) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        host=settings.host,
+        port=settings.port,
+        loop="none",
+        http="httptools",
+        ws="none",
+        lifespan="off",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        timeout_graceful_shutdown=5,
+        timeout_keep_alive=75,
+    )
 
 
 class _Server(uvicorn.Server):
     """Uvicorn inside our loop: signals are ours."""
 
     @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
+    def capture_signals(self) -> Generator[None]:
         yield
 
 
