@@ -22,8 +22,11 @@ from benchmarks.running import folder, pin, reference_kernel, stack
 def percentiles(seconds: list[float]) -> dict[str, float]:
     """p50, p95 and the longest, in milliseconds."""
     ordered = sorted(seconds)
-    at = lambda q: round(1000 * ordered[min(len(ordered) - 1, int(q * len(ordered)))], 2)  # noqa: E731
-    return {"p50_ms": at(0.5), "p95_ms": at(0.95), "max_ms": at(1.0)}
+
+    def at(share: float) -> float:
+        return round(1000 * ordered[min(len(ordered) - 1, int(share * len(ordered)))], 2)
+
+    return {"p50_ms": at(0.5), "p95_ms": at(0.95), "max_ms": at(1.0)} if ordered else {}
 
 
 def main() -> None:

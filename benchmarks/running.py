@@ -12,7 +12,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -61,7 +61,7 @@ class Stack:
         return answer.json()
 
     @contextlib.contextmanager
-    def watched(self) -> Iterator[dict[str, Usage]]:
+    def watched(self) -> Generator[dict[str, Usage]]:
         """CPU and peak memory of every process of the stack within the block, by name."""
         before = {p.pid: sum(p.cpu_times()[:2]) for p in _family(self.process.pid)}
         peaks: dict[int, tuple[str, float, float]] = {}
@@ -107,7 +107,7 @@ def _name(process: psutil.Process) -> str:
 
 
 @contextlib.contextmanager
-def stack(data: Path) -> Iterator[Stack]:
+def stack(data: Path) -> Generator[Stack]:
     """`sightline up` over a folder, ready."""
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
@@ -133,7 +133,7 @@ def stack(data: Path) -> Iterator[Stack]:
 
 
 @contextlib.contextmanager
-def folder() -> Iterator[Path]:
+def folder() -> Generator[Path]:
     """A place that is gone afterwards."""
     with tempfile.TemporaryDirectory(prefix="sightline-bench-") as place:
         yield Path(place)
