@@ -19,7 +19,9 @@ Name = Annotated[
 ]
 """What people call a thing: one line, not empty."""
 
-Id = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_.-]+$")]
+ID_PATTERN = r"^[A-Za-z0-9_.-]+$"
+
+Id = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=ID_PATTERN)]
 """What the server calls a thing. Ids hold no slash, so keys made of ids can be taken apart."""
 
 

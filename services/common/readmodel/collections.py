@@ -112,7 +112,7 @@ RUN_ROWS = Collection("run_rows", "metrics", "rebuilt", (Index(("row",)), Index(
 ROW_PARTITIONS = Collection("row_partitions", "each group", "rebuilt")
 RUN_SUMMARIES = Collection("run_summaries", "metrics", "rebuilt")
 PROGRESS = Collection("progress", "each group", "operational")
-IMPORT_JOBS = Collection("import_jobs", "ingest", "operational")
+IMPORT_JOBS = Collection("import_jobs", "ingest", "operational", (Index(("state",)),))
 IMPORT_ERRORS = Collection("import_errors", "ingest", "operational", (Index(("import_id", "number")),))
 
 COLLECTIONS: tuple[Collection, ...] = (

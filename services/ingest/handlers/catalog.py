@@ -9,7 +9,7 @@ from hashlib import sha256
 from typing import Any
 
 from services.common.eventlog.handling import Batch, Delivery, Handler, Outcome, Outgoing, Read, Refused, State
-from services.common.eventlog.topics import GROUND_TRUTH, PREDICTIONS
+from services.common.eventlog.topics import GROUND_TRUTH, PREDICTIONS, SCHEMA_VERSION
 from services.ingest.handlers.decisions import Place, decide
 from services.ingest.handlers.world import (
     DATASET_VERSIONS,
@@ -27,6 +27,9 @@ from sightline.wire.events.v1.event_pb2 import Event
 from sightline.wire.events.v1.markers_pb2 import Marker
 
 CATALOG_GROUP = "ingest.catalog"
+
+PASSING = ("import-open", "not-now")
+"""Problems that time may solve: a request that came to one is decided anew when it is repeated."""
 
 MARKER_TOPICS = {"run_created": (PREDICTIONS,), "version_committed": (GROUND_TRUTH,)}
 """Topics whose every partition is told."""
@@ -89,10 +92,11 @@ class CatalogHandler(Handler):
         for delivery in batch.deliveries:
             event = delivery.event
             request = event.catalog_request
-            if event.WhichOneof("payload") != "catalog_request" or event.schema_version != 1 or not request.request_id:
-                refused.append(Refused(delivery, "no catalog request of version 1"))
+            if not request.request_id:
+                refused.append(Refused(delivery, "a catalog request without an id"))
                 continue
-            if world.get(DECISIONS, event.project_id, request.request_id) is not None:
+            there = world.get(DECISIONS, event.project_id, request.request_id)
+            if there is not None and there["problem"] not in PASSING:
                 continue
             decision = decide(world, Place(event.project_id, event.time_unix_ms, delivery.offset), request)
             if decision is None:
@@ -108,6 +112,7 @@ class CatalogHandler(Handler):
                     "source_offset": delivery.offset,
                     "outcome": decision.outcome,
                     "status": decision.status,
+                    "problem": decision.problem,
                     "detail": decision.detail,
                     "body": decision.body,
                 },
@@ -126,7 +131,7 @@ class CatalogHandler(Handler):
                     project_id=project,
                     time_unix_ms=cause.event.time_unix_ms,
                     producer="ingest",
-                    schema_version=1,
+                    schema_version=SCHEMA_VERSION,
                     traceparent=cause.event.traceparent,
                     marker=marker,
                 )

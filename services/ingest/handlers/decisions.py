@@ -41,11 +41,13 @@ MODES = {IMPORT_MODE_UPSERT: "upsert", IMPORT_MODE_REPLACE: "replace"}
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What a request came to. `status` and `body` are what its HTTP answer says; `marker` goes to all rows."""
+    """What a request came to. `status`, `problem`, `detail` and `body` make its answer; `marker` goes to all rows."""
 
     outcome: Literal["created", "exists", "conflict", "refused", "done"]
     status: int
     body: Fields
+    problem: str = ""
+    """The stable name of the problem, where there is one."""
     detail: str = ""
     marker: Marker | None = None
 
@@ -59,14 +61,20 @@ class Place:
     offset: int
 
 
-def refused(status: int, detail: str) -> Decision:
+def _refused(status: int, detail: str) -> Decision:
     """The request can't be granted as it is."""
-    return Decision("refused", status, {}, detail)
+    problem = {404: "not-found", 409: "not-now", 422: "invalid-request"}[status]
+    return Decision("refused", status, {}, problem, detail)
 
 
-def conflict(detail: str, existing_id: str) -> Decision:
-    """Somebody was first."""
-    return Decision("conflict", 409, {"existing_id": existing_id}, detail)
+def _taken(detail: str, existing_id: str) -> Decision:
+    """Something else has the name."""
+    return Decision("conflict", 409, {"existing_id": existing_id}, "name-taken", detail)
+
+
+def _import_open(detail: str, import_id: str) -> Decision:
+    """An import stands in the way until it ends."""
+    return Decision("conflict", 409, {"existing_id": import_id}, "import-open", detail)
 
 
 def _classes(classes: Iterable[OntologyClass], taken: Sequence[Fields], first_id: int) -> list[Fields] | str:
@@ -101,10 +109,10 @@ def ontology_body(ontology: Fields) -> Fields:
 
 def _create_ontology(world: World, at: Place, ask: CreateOntology) -> Decision:
     if there := world.named(ONTOLOGIES, at.project_id, ask.name):
-        return conflict("an ontology of this name exists", there["ontology_id"])
+        return _taken("an ontology of this name exists", there["ontology_id"])
     classes = _classes(ask.classes, (), 1)
     if isinstance(classes, str):
-        return refused(422, classes)
+        return _refused(422, classes)
     ontology = {
         "_id": f"{at.project_id}/{ask.ontology_id}",
         "project_id": at.project_id,
@@ -120,12 +128,12 @@ def _create_ontology(world: World, at: Place, ask: CreateOntology) -> Decision:
 def _create_ontology_version(world: World, at: Place, ask: CreateOntologyVersion) -> Decision:
     ontology = world.get(ONTOLOGIES, at.project_id, ask.ontology_id)
     if ontology is None:
-        return refused(404, "there is no such ontology")
+        return _refused(404, "there is no such ontology")
     latest = ontology["versions"][-1]
     used = [c["id"] for version in ontology["versions"] for c in version["classes"]]
     new = _classes(ask.classes, latest["classes"], max(used, default=0) + 1)
     if isinstance(new, str):
-        return refused(422, new)
+        return _refused(422, new)
     if not new:
         return Decision("exists", 200, ontology_body(ontology))
     version = {"version": latest["version"] + 1, "classes": [*latest["classes"], *new]}
@@ -136,9 +144,9 @@ def _create_ontology_version(world: World, at: Place, ask: CreateOntologyVersion
 
 def _create_dataset(world: World, at: Place, ask: CreateDataset) -> Decision:
     if there := world.named(DATASETS, at.project_id, ask.name):
-        return conflict("a dataset of this name exists", there["dataset_id"])
+        return _taken("a dataset of this name exists", there["dataset_id"])
     if world.get(ONTOLOGIES, at.project_id, ask.ontology_id) is None:
-        return refused(404, "there is no such ontology")
+        return _refused(404, "there is no such ontology")
     body = {"dataset_id": ask.dataset_id, "name": ask.name, "ontology_id": ask.ontology_id, "draft": 1}
     world.put(
         DATASETS,
@@ -159,15 +167,15 @@ def _create_dataset(world: World, at: Place, ask: CreateDataset) -> Decision:
 def _commit_dataset_version(world: World, at: Place, ask: CommitDatasetVersion) -> Decision:
     dataset = world.get(DATASETS, at.project_id, ask.dataset_id)
     if dataset is None:
-        return refused(404, "there is no such dataset")
+        return _refused(404, "there is no such dataset")
     version = ask.dataset_version or dataset["draft"]
     body = {"dataset_id": ask.dataset_id, "version": version}
     if version < dataset["draft"]:
         return Decision("exists", 200, body)
     if version > dataset["draft"]:
-        return refused(409, f"the draft is version {dataset['draft']}")
+        return _refused(409, f"the draft is version {dataset['draft']}")
     if dataset["open_imports"]:
-        return conflict("an import of truth is open: commit when it has ended", dataset["open_imports"][0])
+        return _import_open("an import of truth is open: commit when it has ended", dataset["open_imports"][0])
     world.put(
         DATASET_VERSIONS,
         {
@@ -188,9 +196,9 @@ def _commit_dataset_version(world: World, at: Place, ask: CommitDatasetVersion) 
 
 def _create_model(world: World, at: Place, ask: CreateModel) -> Decision:
     if there := world.named(MODELS, at.project_id, ask.name):
-        return conflict("a model of this name exists", there["model_id"])
+        return _taken("a model of this name exists", there["model_id"])
     if world.get(ONTOLOGIES, at.project_id, ask.ontology_id) is None:
-        return refused(404, "there is no such ontology")
+        return _refused(404, "there is no such ontology")
     body = {"model_id": ask.model_id, "name": ask.name, "ontology_id": ask.ontology_id}
     world.put(
         MODELS,
@@ -207,19 +215,19 @@ def _create_model(world: World, at: Place, ask: CreateModel) -> Decision:
 
 def _create_model_run(world: World, at: Place, ask: CreateModelRun) -> Decision:
     if there := world.named(MODEL_RUNS, at.project_id, ask.model_id, ask.name):
-        return conflict("the model has a run of this name", there["run_id"])
+        return _taken("the model has a run of this name", there["run_id"])
     model = world.get(MODELS, at.project_id, ask.model_id)
     dataset = world.get(DATASETS, at.project_id, ask.dataset_id)
     if model is None or dataset is None:
-        return refused(404, f"there is no such {'dataset' if model else 'model'}")
+        return _refused(404, f"there is no such {'dataset' if model else 'model'}")
     if model["ontology_id"] != dataset["ontology_id"]:
-        return refused(422, "the model and the dataset have different ontologies")
+        return _refused(422, "the model and the dataset have different ontologies")
     if not 1 <= ask.dataset_version <= dataset["draft"]:
-        return refused(422, f"the dataset has no such version: its draft is version {dataset['draft']}")
+        return _refused(422, f"the dataset has no such version: its draft is version {dataset['draft']}")
     ontology = world.get(ONTOLOGIES, at.project_id, model["ontology_id"])
     latest = ontology["versions"][-1]["version"] if ontology else 0
     if ask.ontology_version > latest:
-        return refused(422, f"the ontology has no such version: its latest is {latest}")
+        return _refused(422, f"the ontology has no such version: its latest is {latest}")
     body: Fields = {
         "run_id": ask.run_id,
         "name": ask.name,
@@ -256,22 +264,22 @@ def _begin_import(world: World, at: Place, ask: BeginImport) -> Decision:
     if ask.run_id:
         run = world.get(MODEL_RUNS, at.project_id, ask.run_id)
         if run is None:
-            return refused(404, "there is no such model run")
+            return _refused(404, "there is no such model run")
         if run["state"] != "open":
-            return refused(409, "the run is sealed: it takes no more predictions")
+            return _refused(409, "the run is sealed: it takes no more predictions")
         dataset_id, version = run["dataset_id"], run["dataset_version"]
         if ask.mode == IMPORT_MODE_REPLACE:
             if run["open_import"]:
-                return conflict("another import replaces this run's predictions", run["open_import"])
+                return _import_open("another import replaces this run's predictions", run["open_import"])
             world.put(MODEL_RUNS, {**run, "open_import": ask.import_id})
     else:
         dataset = world.get(DATASETS, at.project_id, ask.dataset_id)
         if dataset is None:
-            return refused(404, "there is no such dataset")
+            return _refused(404, "there is no such dataset")
         dataset_id, version = ask.dataset_id, dataset["draft"]
         if ask.format != DATA_ROWS_FORMAT:
             if dataset["open_imports"]:
-                return conflict("another import writes this dataset's draft", dataset["open_imports"][0])
+                return _import_open("another import writes this dataset's draft", dataset["open_imports"][0])
             # From here until it ends, nobody can say what exactly the draft's truth is.
             world.put(DATASETS, {**dataset, "open_imports": [ask.import_id], "draft_digest": None})
     document: Fields = {
@@ -298,7 +306,7 @@ def _begin_import(world: World, at: Place, ask: BeginImport) -> Decision:
 def _end_import(world: World, at: Place, ask: EndImport) -> Decision:
     there = world.get(IMPORTS, at.project_id, ask.import_id)
     if there is None:
-        return refused(404, "there is no such import")
+        return _refused(404, "there is no such import")
     if there["state"] != "RUNNING":
         return Decision("exists", 200, import_body(there))
     document: Fields = {

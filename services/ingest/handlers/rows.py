@@ -163,8 +163,6 @@ class RowsHandler(Handler):
 def _unfit(delivery: Delivery) -> str | None:
     """Why an event can't be taken as it is."""
     event = delivery.event
-    if event.schema_version != 1:
-        return f"schema version {event.schema_version} is not known here"
     match event.WhichOneof("payload"):
         case "data_row_upserted":
             said = event.data_row_upserted

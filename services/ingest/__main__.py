@@ -1,0 +1,45 @@
+"""Wires ingest and runs it: `python -m services.ingest`."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from services.common.eventlog.consumer import RunLoop
+from services.common.eventlog.topics import CATALOG, DATA_ROWS, GROUND_TRUTH
+from services.common.runtime.service import Context, Parts, run_service
+from services.ingest.catalog import Catalog
+from services.ingest.handlers import CATALOG_GROUP, ROWS_GROUP, CatalogHandler, RowsHandler
+from services.ingest.import_predictions import PredictionImport
+from services.ingest.import_truth import TruthImport
+from services.ingest.imports import Imports, Reaper
+from services.ingest.rest import router
+from services.ingest.service import Ingest
+
+
+async def build(context: Context) -> Parts:
+    """The catalog's loop, the rows' loop, the reaper of abandoned imports, and the routes."""
+    log, store = context.log, context.store
+    metrics = context.loop_metrics
+    catalog_handler = CatalogHandler(context.settings.row_partitions)
+    catalog_loop = RunLoop(log, store, CATALOG_GROUP, (CATALOG,), catalog_handler, metrics=metrics)
+    rows_loop = RunLoop(log, store, ROWS_GROUP, (DATA_ROWS, GROUND_TRUTH), RowsHandler(), metrics=metrics)
+    for loop in (catalog_loop, rows_loop):
+        context.health.check(loop.group, partial(_joined, loop))
+
+    catalog = Catalog(log, store, catalog_loop)
+    imports = Imports(catalog, store, log)
+    ingest = Ingest(
+        catalog, imports, TruthImport(log, store, rows_loop), PredictionImport(log, store, rows_loop, imports)
+    )
+    return Parts(
+        routers=[router(ingest, upload_max_bytes=context.settings.upload_max_bytes)],
+        background=[catalog_loop, rows_loop, Reaper(imports)],
+    )
+
+
+async def _joined(loop: RunLoop) -> str | None:
+    return None if loop.ready else "not in its group yet"
+
+
+if __name__ == "__main__":
+    run_service("ingest", build)

@@ -1,0 +1,126 @@
+"""The one acceptance path of predictions: checked columns → windows → events by (run, row) → the log → counted.
+
+A window is what is held of an upload at a time. The larger it is, the fewer events say the same where a file's order
+has nothing to do with rows; a file that is sorted by row fills events early, and then windows are short.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from services.common.eventlog.port import Message
+from services.ingest.events import EventMaker
+from sightline.wire.events.v1.predictions_pb2 import BoxPredictions
+
+Ints = npt.NDArray[np.int32]
+Longs = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+
+WINDOW = 512_000
+"""Most predictions in a window: 24 MB in columns."""
+SHORT_WINDOW = 64_000
+ENOUGH_PER_ROW = 64
+"""A short window will do when its rows have this many predictions on average."""
+PREDICTIONS_PER_EVENT = 20_000
+"""An event stays below 1 MiB: a prediction takes 44 bytes."""
+APPEND_MESSAGES = 1_000
+APPEND_BYTES = 4 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Predictions that fit, in upload order. `row` is a place in the import's rows."""
+
+    row: Ints
+    class_id: Ints
+    box: Floats
+    confidence: Floats
+    place: Longs
+    """Places in the file, from 0."""
+
+    def __len__(self) -> int:
+        return len(self.row)
+
+
+@dataclass(frozen=True, slots=True)
+class RowNames:
+    """The rows that an import may name."""
+
+    global_keys: Sequence[str]
+    partitions: Sequence[int]
+
+
+class Windows:
+    """Collects columns, and makes events of them a window at a time."""
+
+    def __init__(self, events: EventMaker, rows: RowNames) -> None:
+        self._events = events
+        self._rows = rows
+        self._blocks: list[Columns] = []
+        self._size = 0
+        self._in_window = np.zeros(len(rows.global_keys), np.bool_)
+        self.named = np.zeros(len(rows.global_keys), np.bool_)
+        """Rows that events were made of."""
+        self.place = 0
+        """Place in the file, from 1, of the last prediction that was added."""
+
+    def add(self, columns: Columns) -> bool:
+        """Take more; whether the window is full."""
+        self._blocks.append(columns)
+        self._size += len(columns)
+        self._in_window[columns.row] = True
+        if len(columns):
+            self.place = int(columns.place[-1]) + 1
+        if self._size >= WINDOW:
+            return True
+        return self._size >= SHORT_WINDOW and self._size >= ENOUGH_PER_ROW * int(np.count_nonzero(self._in_window))
+
+    def take(self) -> tuple[int, Iterator[Message]]:
+        """End the window: how many predictions it has, and their events."""
+        blocks, size = self._blocks, self._size
+        self._blocks, self._size = [], 0
+        self.named |= self._in_window
+        self._in_window[:] = False
+        return size, self._messages(blocks) if size else iter(())
+
+    def _messages(self, blocks: list[Columns]) -> Iterator[Message]:
+        row = np.concatenate([block.row for block in blocks])
+        # Sorting two bytes is a radix sort, several times as fast; most datasets have that few rows.
+        narrow = row.astype(np.uint16) if len(self._rows.global_keys) <= 1 << 16 else row
+        order = np.argsort(narrow, kind="stable")
+        row = row[order]
+        starts = np.flatnonzero(np.r_[True, row[1:] != row[:-1]])
+        class_ids = np.concatenate([block.class_id for block in blocks])[order].tobytes()
+        boxes = np.concatenate([block.box for block in blocks])[order].tobytes()
+        confidences = np.concatenate([block.confidence for block in blocks])[order].tobytes()
+        blocks.clear()
+        ends = np.append(starts[1:], len(row))
+        for begin, end in zip(starts.tolist(), ends.tolist(), strict=True):
+            index = int(row[begin])
+            for a in range(begin, end, PREDICTIONS_PER_EVENT):
+                b = min(a + PREDICTIONS_PER_EVENT, end)
+                said = BoxPredictions(
+                    count=b - a,
+                    class_ids=class_ids[4 * a : 4 * b],
+                    boxes=boxes[32 * a : 32 * b],
+                    confidences=confidences[8 * a : 8 * b],
+                )
+                yield self._events.predictions(self._rows.global_keys[index], self._rows.partitions[index], said)
+
+
+def in_batches(messages: Iterator[Message]) -> Iterator[list[Message]]:
+    """Messages in batches that the log takes at once."""
+    batch: list[Message] = []
+    size = 0
+    for message in messages:
+        batch.append(message)
+        size += len(message.value)
+        if len(batch) == APPEND_MESSAGES or size >= APPEND_BYTES:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch

@@ -1,0 +1,159 @@
+"""An import of truth: one COCO file is the whole truth of a dataset's draft."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Iterator
+
+import numpy as np
+import numpy.typing as npt
+
+from services.common.eventlog.consumer import RunLoop
+from services.common.eventlog.handling import Read
+from services.common.eventlog.port import EventLog, Message
+from services.common.eventlog.topics import GROUND_TRUTH, row_key
+from services.common.readmodel.mongo import ReadModel
+from services.ingest.events import EventMaker, packed
+from services.ingest.handlers.rows import DATA_ROWS
+from services.ingest.handlers.world import DATASETS, ONTOLOGIES
+from services.ingest.import_predictions import Classes, classes
+from services.ingest.imports import Job, JobFailed, append_all
+from services.ingest.uploads import parse_ahead
+from services.ingest.version_rows import rows_are_known
+from sightline.domain.kinds import BOX
+from sightline.formats.coco import Truth, TruthReader
+from sightline.formats.faults import Rejection
+from sightline.wire.events.v1.data_rows_pb2 import DataRowUpserted
+from sightline.wire.events.v1.ground_truth_pb2 import BoxTruths
+
+ANNOTATIONS_PER_EVENT = 15_000
+"""An event stays below 1 MiB: an annotation takes 53 bytes."""
+_KEYS_PER_READ = 5_000
+
+
+class TruthImport:
+    """Turns a COCO truth file into data rows, and into the truth of a dataset's draft."""
+
+    def __init__(self, log: EventLog, store: ReadModel, rows_loop: RunLoop) -> None:
+        self._log = log
+        self._store = store
+        self._rows_loop = rows_loop
+
+    async def run(self, job: Job, body: AsyncIterator[bytes]) -> None:
+        """Say on the log all that the file says. Nothing is said of a file that can't be read to its end."""
+        reader = TruthReader()
+        try:
+
+            def feed(piece: bytes) -> Iterable[None]:
+                reader.feed(piece)
+                job.bytes = reader.position
+                return ()
+
+            def finish() -> Iterable[Truth]:
+                return (reader.finish(),)
+
+            truths = [truth async for truth in parse_ahead(body, feed, finish) if truth is not None]
+        finally:
+            reader.close()
+        truth = truths[0]
+        known, mapping = await self._classes(job, truth)
+        said = await asyncio.to_thread(_said, job, truth, known)
+        kept = await self._keep_their_truth(job, truth, ~said)
+        events = EventMaker(job.project_id, job.dataset_id, job.import_id)
+        await append_all(job, _rows(events, truth))
+        await append_all(job, _truths(events, truth, said, known))
+        job.accepted = sum(len(truth.annotations(image)) for image in np.flatnonzero(said).tolist())
+        ends = [
+            events.ended(GROUND_TRUTH, partition, unlabel_others=not kept)
+            for partition in range(self._log.topics[GROUND_TRUTH].partitions)
+        ]
+        for position in await job.append(ends):
+            job.end.end_offsets[position.partition] = position.offset
+        job.end.category_classes.update(mapping)
+        if not kept:
+            job.end.truth_digest = await asyncio.to_thread(truth.digest)
+
+    async def _classes(self, job: Job, truth: Truth) -> tuple[Classes, dict[int, int]]:
+        """Which class each category of the file is, by name."""
+        dataset = await self._store.get(DATASETS, f"{job.project_id}/{job.dataset_id}")
+        ontology = await self._store.get(ONTOLOGIES, f"{job.project_id}/{dataset['ontology_id']}") if dataset else None
+        if ontology is None:
+            raise JobFailed("the dataset's ontology is not there any more")
+        of_name = {c["name"]: c["id"] for c in ontology["versions"][-1]["classes"] if c["kind"] == BOX.name}
+        mapping = {id: of_name[name] for id, name in truth.categories.items() if name in of_name}
+        return classes(mapping), mapping
+
+    async def _keep_their_truth(self, job: Job, truth: Truth, withheld: npt.NDArray[np.bool_]) -> bool:
+        """Whether rows that the import can't speak for have truth, which stays. Then it isn't the whole truth."""
+        keys = [row_key(job.project_id, job.dataset_id, truth.names[i]) for i in np.flatnonzero(withheld).tolist()]
+        if not keys:
+            return False
+        await rows_are_known(self._log, self._rows_loop)
+        for begin in range(0, len(keys), _KEYS_PER_READ):
+            filter = {"_id": {"$in": keys[begin : begin + _KEYS_PER_READ]}, "labelled": {"$elemMatch": {"to": None}}}
+            if await self._store.find(Read(DATA_ROWS, filter, {"_id": 1})):
+                return True
+        return False
+
+
+def _said(job: Job, truth: Truth, known: Classes) -> npt.NDArray[np.bool_]:
+    """The images whose truth is said whole. A row with a rejected annotation keeps the truth it had."""
+    job.rejections = truth.rejections
+    said = ~truth.withheld
+    unknown = set(truth.categories) - set(known.category_ids.tolist())
+    for image in range(len(truth.names)):
+        records = truth.annotations(image)
+        fine = np.ones(len(records), np.bool_)
+        if unknown:
+            fine = np.isin(records["category_id"], known.category_ids)
+            said[image] &= fine.all()
+        if said[image]:
+            box = records["box"]
+            width, height = truth.widths[image], truth.heights[image]
+            job.warnings["zero_size"] += int(np.count_nonzero((box[:, 2] == 0) | (box[:, 3] == 0)))
+            if width > 0 and height > 0:
+                corner = box[:, :2] + box[:, 2:]
+                out = (box[:, :2] < -1).any(axis=1) | (corner > (width + 1, height + 1)).any(axis=1)
+                job.warnings["outside_picture"] += int(np.count_nonzero(out))
+            continue
+        for place, ok in zip(records["place"].tolist(), fine.tolist(), strict=True):
+            code = "row_withheld" if ok else "unknown_class"
+            message = (
+                "Another annotation of its image was rejected, so the row keeps the truth it had."
+                if ok
+                else "The ontology has no such class."
+            )
+            job.reject([Rejection(place + 1, code, message, f"annotations[{place}]")])
+    return said
+
+
+def _rows(events: EventMaker, truth: Truth) -> Iterator[Message]:
+    for name, id, width, height in zip(
+        truth.names, truth.image_ids.tolist(), truth.widths.tolist(), truth.heights.tolist(), strict=True
+    ):
+        row = DataRowUpserted(global_key=name, ordinal=id)
+        if width > 0:
+            row.width = width
+        if height > 0:
+            row.height = height
+        yield events.data_row(row)
+
+
+def _truths(events: EventMaker, truth: Truth, said: npt.NDArray[np.bool_], known: Classes) -> Iterator[Message]:
+    """The truth of every image that it is said of, also where that is empty."""
+    for image in np.flatnonzero(said).tolist():
+        records = truth.annotations(image)
+        class_ids, _ = known.find(records["category_id"])
+        chunks = max(1, -(-len(records) // ANNOTATIONS_PER_EVENT))
+        for chunk in range(chunks):
+            part = slice(chunk * ANNOTATIONS_PER_EVENT, (chunk + 1) * ANNOTATIONS_PER_EVENT)
+            some = records[part]
+            boxes = BoxTruths(
+                count=len(some),
+                class_ids=packed(class_ids[part], "<i4"),
+                boxes=packed(some["box"], "<f8"),
+                areas=packed(some["area"], "<f8"),
+                crowds=packed(some["crowd"], "u1"),
+                annotation_ids=packed(some["annotation_id"], "<i8"),
+            )
+            yield events.truth(truth.names[image], int(truth.image_ids[image]), boxes, chunk, chunks)

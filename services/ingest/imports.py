@@ -1,0 +1,367 @@
+"""Import jobs: begun in the catalog before anything is written, kept alive by a lease, ended in the catalog.
+
+The catalog knows what counts: that an import is open, and how it ended. Beside it, `import_jobs` has the live side: who
+runs the job, until when that is believed, and how far it is. A job whose process is gone is ended by whoever notices.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import time
+from collections import Counter
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import uuid4
+
+from services.common.eventlog.handling import Read, Replace
+from services.common.eventlog.port import EventLog, Message, Position
+from services.common.eventlog.processes import here, started
+from services.common.readmodel.collections import IMPORT_ERRORS, IMPORT_JOBS, IMPORTS
+from services.common.readmodel.mongo import ReadModel
+from services.common.runtime.errors import Problem
+from services.common.runtime.telemetry import ACCEPTED, REJECTED, get_logger
+from services.ingest.accept import in_batches
+from services.ingest.catalog import Catalog, Granted, proposed_id, request_id
+from services.ingest.handlers.decisions import import_body
+from services.ingest.uploads import UploadBroken
+from sightline.formats.faults import FileBroken, Rejection, Rejections
+from sightline.wire.events.v1.catalog_pb2 import BeginImport, CatalogRequest, EndImport
+
+LEASE_SECONDS = 30.0
+RENEW_SECONDS = 3.0
+FAREWELL_SECONDS = 2.0
+REJECTIONS_IN_ANSWER = 20
+_ERRORS_PER_WRITE = 5_000
+
+Fields = dict[str, Any]
+
+
+class JobFailed(Exception):
+    """The import can't go on, for a reason that its answer tells."""
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+@dataclass(slots=True)
+class Job:
+    """An import that this process runs."""
+
+    project_id: str
+    import_id: str
+    kind: str
+    """What is imported, for counters."""
+    dataset_id: str
+    dataset_version: int
+    log: EventLog
+    accepted: int = 0
+    """Items whose events the log has."""
+    place: int = 0
+    """Place in the file, from 1, of the last item before which all are decided."""
+    bytes: int = 0
+    rejections: Rejections = field(default_factory=Rejections)
+    warnings: Counter[str] = field(default_factory=Counter[str])
+    end: EndImport = field(default_factory=EndImport)
+    """How the import ends, filled while it runs."""
+    lease_until: float = 0.0
+    """On the monotonic clock."""
+
+    @property
+    def id(self) -> str:
+        """The `_id` of its documents."""
+        return f"{self.project_id}/{self.import_id}"
+
+    def reject(self, rejections: Iterable[Rejection]) -> None:
+        """Leave items out, each with its reason."""
+        self.rejections.extend(rejections)
+
+    async def append(self, messages: list[Message]) -> list[Position]:
+        """Append some of the import's events, as long as the job is still this process' own."""
+        if time.monotonic() > self.lease_until:
+            raise JobFailed("the read model could not be reached for so long that the import was given up")
+        return list(await self.log.append(messages))
+
+    def live(self) -> Fields:
+        """What `import_jobs` shows of its progress."""
+        return {
+            "bytes": self.bytes,
+            "accepted": self.accepted,
+            "rejected": self.rejections.count,
+            "place": self.place,
+            "warnings": dict(self.warnings),
+        }
+
+
+async def append_all(job: Job, messages: Iterator[Message]) -> None:
+    """Append events of an import in batches, made in a thread."""
+    batches = in_batches(messages)
+    while (batch := await asyncio.to_thread(next, batches, None)) is not None:
+        await job.append(batch)
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How an import ended, as its answer says it."""
+
+    body: Fields
+    status: int = 200
+
+
+class Imports:
+    """Runs import jobs, and ends those of processes that are gone."""
+
+    def __init__(self, catalog: Catalog, store: ReadModel, log: EventLog) -> None:
+        self._catalog = catalog
+        self._store = store
+        self._log = log
+
+    async def carry_out(
+        self, project_id: str, key: str | None, begin: BeginImport, kind: str, work: Callable[[Job], Awaitable[None]]
+    ) -> Ended:
+        """Begin an import, do its work and end it, however the work ends. `key`: the client's Idempotency-Key."""
+        request = request_id(key)
+        begin.import_id = proposed_id("imp", project_id, request)
+        job = await self.begin(project_id, request, begin, kind)
+        if isinstance(job, Ended):
+            return job
+        async with self.alive(job):
+            try:
+                await work(job)
+            except Exception as error:
+                status, failure = _failure(error)
+                if status == 500:
+                    get_logger().error("an import failed", job=job.import_id, exc_info=error)
+                return await self.finish(job, failure, status)
+            except asyncio.CancelledError:
+                # Nobody may be left to decide it; then whoever comes next finds the lease without a process.
+                with contextlib.suppress(TimeoutError):
+                    ending = self.finish(job, "the service was stopped in the middle: send the file again", 503)
+                    await asyncio.wait_for(asyncio.shield(ending), FAREWELL_SECONDS)
+                raise
+            return await self.finish(job)
+
+    async def begin(self, project_id: str, request: str, begin: BeginImport, kind: str) -> Job | Ended:
+        """Begin an import. Where the same request had begun one: how that one ended."""
+        id = f"{project_id}/{begin.import_id}"
+        live: Fields = {
+            "_id": id,
+            "project_id": project_id,
+            "import_id": begin.import_id,
+            "state": "RUNNING",
+            "owner": {"host": here(), "pid": os.getpid(), "started": started(os.getpid())},
+            "lease_until_unix_ms": _now_ms() + int(LEASE_SECONDS * 1000),
+            "bytes": 0,
+            "accepted": 0,
+            "rejected": 0,
+            "place": 0,
+            "warnings": {},
+        }
+        lease_until = time.monotonic() + LEASE_SECONDS
+        # Before the catalog hears of it, so that there is no moment at which nobody would notice that we are gone.
+        fresh = await self._store.insert(IMPORT_JOBS.name, live)
+        try:
+            granted = await self._ask(project_id, CatalogRequest(request_id=request, begin_import=begin))
+        except Problem:
+            if fresh:
+                await self._store.delete(IMPORT_JOBS.name, id)
+            raise
+        if granted.repeated:
+            return await self._as_it_stands(id)
+        if not fresh:
+            await self._store.replace(IMPORT_JOBS.name, live)
+        dataset_id, version = granted.body["dataset_id"], granted.body["dataset_version"]
+        return Job(project_id, begin.import_id, kind, dataset_id, version, self._log, lease_until=lease_until)
+
+    async def _ask(self, project_id: str, request: CatalogRequest) -> Granted:
+        """Ask; where the import in the way belongs to a process that is gone, end that one and ask again."""
+        try:
+            return await self._catalog.ask(project_id, request)
+        except Problem as problem:
+            other = problem.extra.get("existing_id")
+            if problem.slug != "import-open" or not other or not await self._end_if_gone(f"{project_id}/{other}"):
+                raise
+        return await self._catalog.ask(project_id, request)
+
+    async def _as_it_stands(self, id: str) -> Ended:
+        document = await self._store.get(IMPORTS.name, id)
+        assert document is not None, "its beginning was decided"
+        if document["state"] == "RUNNING":
+            raise Problem(
+                409,
+                "import-open",
+                "this import is still running",
+                headers={"Retry-After": "2"},
+                existing_id=document["import_id"],
+            )
+        rejections = await self._store.page(
+            IMPORT_ERRORS.name,
+            {"import_id": document["import_id"], "project_id": document["project_id"]},
+            order=(("number", 1),),
+            limit=REJECTIONS_IN_ANSWER,
+            projection={"number": 1, "code": 1, "message": 1, "where": 1},
+        )
+        live = await self._store.get(IMPORT_JOBS.name, id) or {}
+        return Ended(
+            {
+                **import_body(document),
+                "rejections": [{k: v for k, v in each.items() if k != "_id"} for each in rejections.documents],
+                "warnings": live.get("warnings", {}),
+            },
+            422 if document["state"] == "FAILED" else 200,
+        )
+
+    @contextlib.asynccontextmanager
+    async def alive(self, job: Job) -> AsyncGenerator[None]:
+        """Keep a job's lease while it runs."""
+        keeper = asyncio.create_task(self._keep(job), name=f"lease {job.import_id}")
+        try:
+            yield
+        finally:
+            keeper.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await keeper
+
+    async def _keep(self, job: Job) -> None:
+        while True:
+            await asyncio.sleep(RENEW_SECONDS)
+            try:
+                await self.renew(job)
+            except Exception as error:  # the lease runs on for a while; when it is over, the job stops by itself
+                get_logger().warning("a lease could not be renewed", job=job.import_id, error=repr(error))
+
+    async def renew(self, job: Job) -> None:
+        """Show how far a job is, and believe in it for another while."""
+        until = time.monotonic() + LEASE_SECONDS
+        lease = _now_ms() + int(LEASE_SECONDS * 1000)
+        change = {"$set": {**job.live(), "lease_until_unix_ms": lease}}
+        if await self._store.update(IMPORT_JOBS.name, job.id, change, where={"state": "RUNNING"}):
+            job.lease_until = until
+        else:
+            job.lease_until = 0.0
+
+    async def finish(self, job: Job, failure: str = "", status: int = 500) -> Ended:
+        """End a job: in the catalog first, which is what counts."""
+        await self._store_errors(job)
+        job.end.import_id = job.import_id
+        job.end.failure = failure
+        job.end.accepted = job.accepted
+        job.end.rejected = job.rejections.count
+        granted = await self._end(job.project_id, job.end)
+        await self._close(job.id, {**job.live(), "state": granted.body["state"]})
+        ACCEPTED.labels(job.kind).inc(job.accepted)
+        for code, count in Counter(rejection.code for rejection in job.rejections.kept).items():
+            REJECTED.labels(job.kind, code).inc(count)
+        rejections = [_rejection(rejection) for rejection in job.rejections.kept[:REJECTIONS_IN_ANSWER]]
+        body = {**granted.body, "rejections": rejections, "warnings": dict(job.warnings)}
+        return Ended(body, status if granted.body["state"] == "FAILED" else 200)
+
+    async def _end(self, project_id: str, end: EndImport) -> Granted:
+        # Whoever ends it first ends it: the catalog answers with what counts.
+        request = CatalogRequest(request_id=uuid4().hex, end_import=end)
+        return await self._catalog.ask(project_id, request)
+
+    async def _close(self, id: str, change: Mapping[str, Any]) -> None:
+        await self._store.update(IMPORT_JOBS.name, id, {"$set": dict(change)})
+
+    async def _store_errors(self, job: Job) -> None:
+        writes = [
+            Replace(
+                IMPORT_ERRORS.name,
+                {
+                    "_id": f"{job.id}/{n:06}",
+                    "project_id": job.project_id,
+                    "import_id": job.import_id,
+                    **_rejection(rejection),
+                },
+            )
+            for n, rejection in enumerate(job.rejections.kept, 1)
+        ]
+        for begin in range(0, len(writes), _ERRORS_PER_WRITE):
+            await self._store.write(writes[begin : begin + _ERRORS_PER_WRITE])
+
+    # ---- jobs of others
+
+    async def reap(self) -> int:
+        """End every import whose process is gone; how many."""
+        running = await self._store.find(Read(IMPORT_JOBS.name, {"state": "RUNNING"}, {"_id": 1}))
+        return sum([await self._end_if_gone(document["_id"]) for document in running])
+
+    async def _end_if_gone(self, id: str) -> bool:
+        live = await self._store.get(IMPORT_JOBS.name, id)
+        if live is None or live["state"] != "RUNNING" or not _gone(live):
+            return False
+        failure = (
+            f"the process that ran this import is gone; the last item accepted is number {live['place']} of the file: "
+            "send the file again"
+        )
+        end = EndImport(
+            import_id=live["import_id"], failure=failure, accepted=live["accepted"], rejected=live["rejected"]
+        )
+        state = "FAILED"
+        try:
+            state = (await self._end(live["project_id"], end)).body["state"]
+        except Problem as problem:
+            if problem.slug != "not-found":
+                raise
+        await self._close(id, {"state": state})
+        get_logger().warning("ended an import whose process is gone", job=live["import_id"], state=state)
+        return True
+
+
+def _gone(live: Mapping[str, Any]) -> bool:
+    """Whether a job's process is known to be gone, or hasn't been heard of for as long as its lease."""
+    owner = live["owner"]
+    if owner["host"] == here() and started(owner["pid"]) != owner["started"]:
+        return True
+    return bool(live["lease_until_unix_ms"] < _now_ms())
+
+
+def _rejection(rejection: Rejection) -> Fields:
+    return {
+        "number": rejection.number,
+        "code": rejection.code,
+        "message": rejection.message,
+        "where": rejection.where,
+    }
+
+
+def _failure(error: Exception) -> tuple[int, str]:
+    """The status of an import's answer, and what it says of the error that ended it."""
+    match error:
+        case FileBroken():
+            return 422, str(error)
+        case UploadBroken():
+            return 400, "the upload broke off: send the file again"
+        case JobFailed():
+            return 409, str(error)
+        case Problem():
+            return error.status, str(error)
+        case _:
+            return 500, "something went wrong in the server: its log has the details; send the file again"
+
+
+class Reaper:
+    """Looks for jobs whose process is gone, at the start and then every few seconds."""
+
+    def __init__(self, imports: Imports, *, every: float = 5.0) -> None:
+        self._imports = imports
+        self._every = every
+        self._stopping = asyncio.Event()
+
+    async def run(self) -> None:
+        """Until `stop`."""
+        while not self._stopping.is_set():
+            try:
+                await self._imports.reap()
+            except Exception as error:
+                get_logger().warning("looking for abandoned imports failed", error=repr(error))
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), self._every)
+
+    async def stop(self) -> None:
+        """Stop looking."""
+        self._stopping.set()

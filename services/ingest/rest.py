@@ -1,0 +1,251 @@
+"""Ingest over HTTP: transport, and nothing but transport."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Body, Header, Path, Query, Request, Response
+from fastapi.responses import JSONResponse
+from starlette.requests import ClientDisconnect
+
+from services.common.runtime.errors import Problem
+from services.ingest.catalog import Granted
+from services.ingest.imports import Ended
+from services.ingest.service import Ingest
+from services.ingest.uploads import UploadBroken, unpacking
+from sightline.domain.catalog import (
+    ClassesAsked,
+    CommitAsked,
+    Dataset,
+    DatasetAsked,
+    DatasetVersion,
+    Model,
+    ModelAsked,
+    ModelRun,
+    ModelRunAsked,
+    Ontology,
+    OntologyAsked,
+)
+from sightline.domain.imports import ImportJob
+from sightline.domain.names import DEFAULT_PROJECT, ID_PATTERN
+
+Key = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        min_length=1,
+        max_length=200,
+        description="Of the client's choosing: the same request again under the same key is done once.",
+    ),
+]
+IdInPath = Annotated[str, Path(min_length=1, max_length=64, pattern=ID_PATTERN)]
+
+PROBLEM: Mapping[str, Any] = {
+    "type": "object",
+    "properties": {
+        "type": {"type": "string", "format": "uri"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+        "existing_id": {"type": "string", "description": "On a conflict: what is there already, or is still open."},
+    },
+}
+
+
+def _problems(**what: str) -> dict[int | str, dict[str, Any]]:
+    """The problems of a route, for OpenAPI."""
+    content = {"application/problem+json": {"schema": PROBLEM}}
+    return {int(status[1:]): {"description": text, "content": content} for status, text in what.items()}
+
+
+def _file(media_type: str, example: str) -> dict[str, Any]:
+    """A streamed body, for OpenAPI."""
+    content = {media_type: {"schema": {"type": "string", "format": "binary"}, "example": example}}
+    return {"requestBody": {"required": True, "content": content}}
+
+
+_CREATE = _problems(_404="Something that is named is not there.", _409="The name is taken.", _422="Not valid.")
+_IMPORT = _problems(
+    _404="There is no such thing.",
+    _409="Another import has to end first: try again after Retry-After seconds.",
+    _413="The upload is too large.",
+    _415="The Content-Encoding is not known.",
+    _422="The file can't be read to its end. The job's members say how far it was taken.",
+)
+
+_COCO_TRUTH = """{"images": [{"id": 1, "file_name": "a.jpg", "width": 640, "height": 480}],
+ "categories": [{"id": 3, "name": "car"}],
+ "annotations": [{"id": 1, "image_id": 1, "category_id": 3, "bbox": [10, 20, 30, 40], "area": 1200, "iscrowd": 0}]}"""
+_COCO_RESULTS = """[{"image_id": 1, "category_id": 3, "bbox": [11, 19, 30, 42], "score": 0.93}]"""
+_ROWS = """{"global_key": "a.jpg", "asset_url": "a.jpg", "width": 640, "height": 480, "split": "validation",
+ "metadata": {"light": "dusk"}}"""
+
+
+def router(ingest: Ingest, *, upload_max_bytes: int) -> APIRouter:
+    """The routes of ingest."""
+    routes = APIRouter(prefix="/v1")
+    project = DEFAULT_PROJECT
+
+    @routes.post(
+        "/ontologies",
+        summary="Make an ontology",
+        tags=["catalog"],
+        status_code=201,
+        response_model=Ontology,
+        responses=_CREATE,
+    )
+    async def create_ontology(asked: OntologyAsked, key: Key = None) -> Response:
+        """Class ids count from 1 in the order given."""
+        return _granted(await ingest.create_ontology(project, asked, key))
+
+    @routes.post(
+        "/ontologies/{ontology_id}/versions",
+        summary="Add classes to an ontology",
+        tags=["catalog"],
+        status_code=201,
+        response_model=Ontology,
+        responses={200: {"model": Ontology, "description": "All of them were there."}, **_CREATE},
+    )
+    async def add_classes(ontology_id: IdInPath, asked: ClassesAsked, key: Key = None) -> Response:
+        """Adds the classes that are missing, as a new version, and answers with the latest."""
+        return _granted(await ingest.add_classes(project, ontology_id, asked.classes, key))
+
+    @routes.post(
+        "/datasets",
+        summary="Make a dataset",
+        tags=["catalog"],
+        status_code=201,
+        response_model=Dataset,
+        responses=_CREATE,
+    )
+    async def create_dataset(asked: DatasetAsked, key: Key = None) -> Response:
+        """It begins with an empty draft, version 1."""
+        return _granted(await ingest.create_dataset(project, asked, key))
+
+    @routes.post(
+        "/datasets/{dataset_id}/versions:commit",
+        summary="Commit the draft of a dataset",
+        tags=["catalog"],
+        status_code=201,
+        response_model=DatasetVersion,
+        responses={
+            200: {"model": DatasetVersion, "description": "That version is committed already."},
+            **_problems(_404="There is no such dataset.", _409="An import of truth is open, or it isn't the draft."),
+        },
+    )
+    async def commit_version(
+        dataset_id: IdInPath, asked: Annotated[CommitAsked | None, Body()] = None, key: Key = None
+    ) -> Response:
+        """Answered when every row partition has been told: truth that is sent afterwards belongs to the next draft."""
+        return _granted(await ingest.commit_version(project, dataset_id, asked.version if asked else None, key))
+
+    @routes.post(
+        "/models", summary="Make a model", tags=["catalog"], status_code=201, response_model=Model, responses=_CREATE
+    )
+    async def create_model(asked: ModelAsked, key: Key = None) -> Response:
+        """A model has an ontology, and any number of runs."""
+        return _granted(await ingest.create_model(project, asked, key))
+
+    @routes.post(
+        "/model-runs",
+        summary="Make a run of a model",
+        tags=["catalog"],
+        status_code=201,
+        response_model=ModelRun,
+        responses=_CREATE,
+    )
+    async def create_model_run(asked: ModelRunAsked, key: Key = None) -> Response:
+        """Its name is unique for its model; it is measured on one version of one dataset."""
+        return _granted(await ingest.create_model_run(project, asked, key))
+
+    @routes.post(
+        "/datasets/{dataset_id}/data-rows:import",
+        summary="Make or change data rows",
+        tags=["imports"],
+        response_model=ImportJob,
+        responses=_IMPORT,
+        openapi_extra=_file("application/x-ndjson", _ROWS),
+    )
+    async def import_rows(request: Request, dataset_id: IdInPath, key: Key = None) -> Response:
+        """NDJSON, one row a line; what a line does not say stays as it was. Streamed; gzip by Content-Encoding."""
+        body = _body(request, upload_max_bytes)
+        return _ended(await ingest.import_rows(project, dataset_id, body, key))
+
+    @routes.post(
+        "/datasets/{dataset_id}/ground-truth:import",
+        summary="Import the truth of a dataset's draft",
+        tags=["imports"],
+        response_model=ImportJob,
+        responses=_IMPORT,
+        openapi_extra=_file("application/json", _COCO_TRUTH),
+    )
+    async def import_truth(
+        request: Request,
+        dataset_id: IdInPath,
+        format: Annotated[Literal["coco"], Query(description="Format of the file.")] = "coco",
+        key: Key = None,
+    ) -> Response:
+        """A COCO file of boxes, which is the whole truth of the draft: rows that it does not name are unlabelled.
+
+        Makes data rows too. Streamed; gzip by Content-Encoding. Answers when the log has all of it; nothing is changed
+        by a file that can't be read to its end. A row with a rejected annotation keeps the truth that it had.
+        """
+        body = _body(request, upload_max_bytes)
+        return _ended(await ingest.import_truth(project, dataset_id, body, key))
+
+    @routes.post(
+        "/model-runs/{run_id}/predictions:import",
+        summary="Import predictions of a run",
+        tags=["imports"],
+        response_model=ImportJob,
+        responses=_IMPORT,
+        openapi_extra=_file("application/json", _COCO_RESULTS),
+    )
+    async def import_predictions(
+        request: Request,
+        run_id: IdInPath,
+        format: Annotated[Literal["coco"], Query(description="Format of the file.")] = "coco",
+        mode: Annotated[
+            Literal["upsert", "replace"],
+            Query(description="`replace`: the file is all that the run says of the rows of its dataset version."),
+        ] = "upsert",
+        key: Key = None,
+    ) -> Response:
+        """COCO results of boxes. Image and category ids are those of the truth that the run is measured on.
+
+        Streamed; gzip by Content-Encoding. What fits is taken, what does not is rejected item by item, with place and
+        reason. Answers when the log has all of it.
+        """
+        body = _body(request, upload_max_bytes)
+        return _ended(await ingest.import_predictions(project, run_id, mode, body, key))
+
+    return routes
+
+
+def _granted(granted: Granted) -> Response:
+    return JSONResponse(granted.body, granted.status)
+
+
+def _ended(ended: Ended) -> Response:
+    if ended.status >= 400:
+        detail = ended.body["failure"] or ""
+        headers = {"Retry-After": "5"} if ended.status == 503 else None
+        raise Problem(ended.status, "import-failed", "the import failed", detail, headers=headers, **ended.body)
+    return JSONResponse(ended.body)
+
+
+def _body(request: Request, limit: int) -> AsyncIterator[bytes]:
+    announced = request.headers.get("content-length", "")
+    if announced.isdigit() and int(announced) > limit:
+        raise Problem(413, "too-large", "the upload is too large", f"{limit:,} bytes are taken at most")
+    return unpacking(_stream(request), request.headers.get("content-encoding", ""), limit)
+
+
+async def _stream(request: Request) -> AsyncIterator[bytes]:
+    try:
+        async for chunk in request.stream():
+            if chunk:
+                yield chunk
+    except ClientDisconnect:
+        raise UploadBroken from None

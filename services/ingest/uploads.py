@@ -1,0 +1,111 @@
+"""The body of an upload: unpacked and bounded while it streams, parsed ahead in a thread."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import zlib
+from collections.abc import AsyncIterator, Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar, cast
+
+from services.common.runtime.errors import Problem
+from sightline.formats.faults import FileBroken
+
+T = TypeVar("T")
+
+PIECE = 1 << 20
+"""What is parsed at a time, and the most that a compressed chunk is unpacked to at a time."""
+AHEAD = 8
+"""Blocks that may wait while the log is written."""
+ENCODINGS = ("identity", "gzip")
+
+
+class UploadBroken(Exception):
+    """The client went away in the middle."""
+
+
+def unpacking(body: AsyncIterator[bytes], encoding: str, limit: int) -> AsyncIterator[bytes]:
+    """The unpacked bytes of a body. One that is larger than `limit`, or not what it says, is `FileBroken`."""
+    encoding = encoding.strip().lower() or "identity"
+    if encoding not in ENCODINGS:
+        accepted = ", ".join(ENCODINGS)
+        raise Problem(415, "unsupported-encoding", "this Content-Encoding is not known", f"known are {accepted}")
+    return _limited(body if encoding == "identity" else _gunzip(body), limit)
+
+
+async def _limited(body: AsyncIterator[bytes], limit: int) -> AsyncIterator[bytes]:
+    size = 0
+    async for chunk in body:
+        size += len(chunk)
+        if size > limit:
+            raise FileBroken(f"The file is larger than {limit:,} bytes unpacked.", limit)
+        yield chunk
+
+
+async def _gunzip(body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    unpacker = zlib.decompressobj(wbits=31)
+    taken = 0
+    async for chunk in body:
+        taken += len(chunk)
+        while chunk:
+            if unpacker.eof:  # gzip files may be several, one after the other
+                unpacker = zlib.decompressobj(wbits=31)
+            try:
+                data = unpacker.decompress(chunk, PIECE)
+            except zlib.error:
+                raise FileBroken(f"The upload is not gzip, near byte {taken:,} as sent.", taken) from None
+            chunk = unpacker.unconsumed_tail or unpacker.unused_data
+            if data:
+                yield data
+    if not unpacker.eof:
+        raise FileBroken(f"The gzip upload is cut off at byte {taken:,} as sent.", taken)
+
+
+async def _pieces(body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """The bytes of a body in pieces that are worth a step of a thread."""
+    waiting: list[bytes] = []
+    size = 0
+    async for chunk in body:
+        waiting.append(chunk)
+        size += len(chunk)
+        if size >= PIECE:
+            yield b"".join(waiting)
+            waiting, size = [], 0
+    if waiting:
+        yield b"".join(waiting)
+
+
+async def parse_ahead(
+    body: AsyncIterator[bytes], feed: Callable[[bytes], Iterable[T]], finish: Callable[[], Iterable[T]]
+) -> AsyncIterator[T]:
+    """What a reader makes of a body, block by block, read and parsed ahead of whoever takes the blocks."""
+    blocks: asyncio.Queue[T | BaseException | None] = asyncio.Queue(AHEAD)
+    loop = asyncio.get_running_loop()
+
+    async def produce(thread: ThreadPoolExecutor) -> None:
+        try:
+            async for piece in _pieces(body):
+                for block in await loop.run_in_executor(thread, _all, feed, piece):
+                    await blocks.put(block)
+            for block in await loop.run_in_executor(thread, lambda: list(finish())):
+                await blocks.put(block)
+            await blocks.put(None)
+        except Exception as error:
+            await blocks.put(error)
+
+    with ThreadPoolExecutor(1, "parse") as thread:
+        producer = asyncio.create_task(produce(thread))
+        try:
+            while (block := await blocks.get()) is not None:
+                if isinstance(block, BaseException):
+                    raise block
+                yield cast(T, block)
+        finally:
+            producer.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await producer
+
+
+def _all(feed: Callable[[bytes], Iterable[T]], piece: bytes) -> list[T]:
+    return list(feed(piece))

@@ -1,0 +1,99 @@
+"""Data rows as NDJSON: a line a row, `{"global_key": ..., "asset_url": ..., "width": ..., "metadata": {...}}`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import msgspec
+
+from sightline.domain.names import name_fault
+from sightline.formats.coco.results import Id
+from sightline.formats.faults import FileBroken, Rejection
+
+LINE_LIMIT = 1 << 20
+METADATA_LIMIT = 64 << 10
+URL_LIMIT = 2_000
+
+Side = Annotated[int, msgspec.Meta(ge=1, le=2**31 - 1)]
+
+
+class DataRow(msgspec.Struct, gc=False, forbid_unknown_fields=True):
+    """What a line says of a row. What it does not say stays as it was."""
+
+    global_key: str
+    ordinal: Id | None = None
+    asset_url: str | None = None
+    width: Side | None = None
+    height: Side | None = None
+    split: str | None = None
+    metadata: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DataRowBlock:
+    """Some rows in file order, and what was left out between them."""
+
+    rows: list[DataRow]
+    rejections: list[Rejection]
+    lines: int
+    """Lines of the file up to the end of this block."""
+
+
+class DataRowReader:
+    """Reads data rows from bytes that are fed to it in chunks of any size."""
+
+    def __init__(self) -> None:
+        self._decoder = msgspec.json.Decoder(DataRow)
+        self._rest = b""
+        self._lines = 0
+
+    def feed(self, chunk: bytes) -> Iterator[DataRowBlock]:
+        """Take more of the file; the rows that are whole now. `FileBroken` on a line that is too long."""
+        whole, newline, rest = (self._rest + chunk).rpartition(b"\n")
+        self._rest = rest
+        if len(rest) > LINE_LIMIT:
+            raise FileBroken(f"Line {self._lines + whole.count(10) + 1} is longer than {LINE_LIMIT:,} bytes.", 0)
+        if newline:
+            yield self._block(whole.split(b"\n"))
+
+    def finish(self) -> Iterator[DataRowBlock]:
+        """The file has ended: its last line needs no end."""
+        if self._rest:
+            yield self._block([self._rest])
+            self._rest = b""
+
+    def _block(self, lines: list[bytes]) -> DataRowBlock:
+        rows: list[DataRow] = []
+        rejections: list[Rejection] = []
+        for number, line in enumerate(lines, self._lines + 1):
+            if not line.strip():
+                continue
+            try:
+                row = self._decoder.decode(line)
+            except msgspec.ValidationError as error:
+                rejections.append(Rejection(number, "invalid", str(error), f"line {number}"))
+            except (msgspec.DecodeError, RecursionError):
+                rejections.append(Rejection(number, "malformed", "This is not JSON.", f"line {number}"))
+            else:
+                if fault := _fault(row):
+                    rejections.append(Rejection(number, *fault, f"line {number}"))
+                else:
+                    rows.append(row)
+        self._lines += len(lines)
+        return DataRowBlock(rows, rejections, self._lines)
+
+
+def _fault(row: DataRow) -> tuple[str, str] | None:
+    if fault := name_fault(row.global_key):
+        return "name", fault
+    if row.split is not None:
+        row.split = row.split.lower()
+        if row.split not in ("training", "validation", "test", "unassigned"):
+            return "invalid", "The split is none of training, validation, test and unassigned."
+    if row.asset_url is not None and len(row.asset_url) > URL_LIMIT:
+        return "out_of_range", f"The asset's URL has more than {URL_LIMIT} characters."
+    if row.metadata is not None and len(msgspec.json.encode(row.metadata)) > METADATA_LIMIT:
+        return "out_of_range", f"The metadata is larger than {METADATA_LIMIT:,} bytes."
+    return None
