@@ -59,7 +59,10 @@ def up(
     host: Annotated[str, typer.Option(help="Loopback address to listen on.")] = "127.0.0.1",
     grpc_port: Annotated[int, typer.Option(min=0, max=65535, help="gRPC port; 0 takes a free one.")] = 0,
     mongo: Annotated[
-        str | None, typer.Option(metavar="URL", help="Use this MongoDB replica set, not a private one.")
+        str | None,
+        typer.Option(
+            metavar="URL", envvar="SIGHTLINE_MONGO_URL", help="Use this MongoDB replica set, not a private one."
+        ),
     ] = None,
     metrics_processes: Annotated[int, typer.Option(min=1, max=64, help="Processes that share the matching.")] = 1,
     asset_root: Annotated[

@@ -37,7 +37,6 @@ PATIENCE_SECONDS = 30.0
 
 _ABSENCE_SECONDS = 60.0
 _POLL_SECONDS = 10.0
-_PASSING = frozenset({"import-open", "rows-behind"})
 _REASONS_SHOWN = 5
 _CHUNK = 1 << 20
 
@@ -209,7 +208,8 @@ def _patiently(attempt: Callable[[], T], steps: Steps) -> T:
         try:
             return attempt()
         except ApiError as error:
-            if error.slug not in _PASSING or time.monotonic() > deadline:
+            passes = error.slug == "import-open" or (error.slug == "import-failed" and error.status == 503)
+            if not passes or time.monotonic() > deadline:
                 raise
             if not told:
                 steps.note(f"Waiting up to {PATIENCE_SECONDS:g} s: {error}")

@@ -50,7 +50,7 @@ def _told(error: Exception) -> tuple[Exit, str]:
             return Exit.NO_SERVER, f"{error}: start one with `sightline up`, or name another by SIGHTLINE_URL or --url"
         case ApiError() if error.status >= 500:
             return Exit.FAILURE, f"the server could not answer: {error}"
-        case ApiError() if error.status in (409, 422):
+        case ApiError() if error.status in (409, 422) and error.slug != "import-failed":
             return Exit.REFUSED, str(error)
         case SightlineError() | OSError():
             return Exit.FAILURE, str(error)

@@ -61,26 +61,36 @@ class Stack:
 
     async def _start(self) -> None:
         options = self._options
-        mongo_url = options.mongo_url or await self._start_mongod()
         grpc_port = options.grpc_port or free_ports(options.host, 1)[0]
-        for program in service_programs(options, mongo_url, grpc_port):
-            self._keep(program)
+        if options.mongo_url is not None:
+            self._start_services(options.mongo_url, grpc_port)
+        else:
+            mongod = await self._start_mongod()
+            self._start_services(mongod.url, grpc_port)
+            # While the services load: they wait for a MongoDB that takes writes.
+            await self._initiate(mongod)
         while True:
             if await _answers_ready(options.host, options.port):
                 break
             await asyncio.sleep(_POLL_SECONDS)
         host = options.url.removeprefix("http://").rsplit(":", 1)[0]
-        self._ready(
-            {"url": options.url, "grpc": f"{host}:{grpc_port}", "data_dir": str(options.data_dir), "pid": os.getpid()}
-        )
+        grpc = f"{host}:{grpc_port}"
+        self._ready({"url": options.url, "grpc": grpc, "data_dir": str(options.data_dir), "pid": os.getpid()})
 
-    async def _start_mongod(self) -> str:
+    def _start_services(self, mongo_url: str, grpc_port: int) -> None:
+        for program in service_programs(self._options, mongo_url, grpc_port):
+            self._keep(program)
+
+    async def _start_mongod(self) -> Mongod:
         mongod = await asyncio.to_thread(Mongod.prepare, self._options.mongo_dir)
         keeper = self._keep(mongod_program(mongod))
         while keeper.pid is None or not mongod.listens(keeper.pid):
             if keeper.deaths >= _FUTILE_STARTS:
                 raise MongodError(f"MongoDB doesn't start: {mongod.failure()}")
             await asyncio.sleep(_POLL_SECONDS)
+        return mongod
+
+    async def _initiate(self, mongod: Mongod) -> None:
         process = await spawn(Program("mongod", initiation(mongod.url), os.environ, mongod.directory))
         try:
             _, said = await process.communicate()
@@ -89,7 +99,6 @@ class Stack:
                 process.kill()
         if process.returncode:
             raise MongodError(said.decode(errors="replace").strip())
-        return mongod.url
 
     def _keep(self, program: Program) -> Keeper:
         keeper = Keeper(program, self._output, self._write_down)
