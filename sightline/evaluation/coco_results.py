@@ -15,14 +15,25 @@ import numpy.typing as npt
 from numba import types  # pyright: ignore[reportMissingTypeStubs]
 
 from sightline.evaluation.evidence import Floats, Longs
-from sightline.evaluation.kernel import OutFloats, inner, kernel
+from sightline.evaluation.kernel import OutFloats, in_chunks, inner, kernel
 
 _Octets = npt.NDArray[np.uint8]
 _InOctets = Annotated[_Octets, types.Array(types.uint8, 1, "C", readonly=True)]
 _OutLongs = Annotated[Longs, types.Array(types.int64, 1, "C")]
 
+_Columns = tuple[Longs, Longs, Floats, Floats]
+_SPACE = b" \t\r\n"
+
 _POWERS: Floats = np.array([10.0**k for k in range(23)])
 """Powers of ten that a float64 holds exactly."""
+
+_KEYS: Longs = np.array(
+    [
+        (len(key), int.from_bytes(key[:8], "little"), int.from_bytes(key[8:], "little"))
+        for key in (b"image_id", b"category_id", b"bbox", b"score")
+    ]
+)
+"""The fields 1 to 4: length, first eight bytes, the others."""
 
 _BAD, _EASY, _HARD = 0, 1, 2
 
@@ -39,31 +50,51 @@ class ResultColumns:
 
 def read_results(data: bytes) -> ResultColumns | None:
     """The columns of a results file; None for what needs a full JSON parser, or has an error for it to explain."""
-    most = data.count(b"{")
+    text = data.strip(_SPACE)
+    if len(text) < 2 or text[:1] != b"[" or text[-1:] != b"]":
+        return None
+    # Two halves, for two threads. A cut that is none, inside some text, leaves a half that does not end well.
+    cut = text.find(b"},", len(text) // 2) + 1
+    bounds = np.array([(1, cut), (cut + 1, len(text) - 1)] if cut else [(1, len(text) - 1)])
+    chunks = in_chunks(
+        lambda some: [_read(text, begin, end) for begin, end in bounds[some].tolist()],
+        np.arange(len(bounds)),
+        bounds[:, 1] - bounds[:, 0],
+    )
+    columns = [part for chunk in chunks for part in chunk if part is not None]
+    if len(columns) < len(bounds):
+        return None
+    return ResultColumns(*(np.concatenate(same) for same in zip(*columns, strict=True)))
+
+
+def _read(text: bytes, begin: int, end: int) -> _Columns | None:
+    """The columns of the objects between two places."""
+    most = text.count(b"{", begin, end)
     image_id, category_id = np.zeros(most, np.int64), np.zeros(most, np.int64)
-    box, score = np.zeros(4 * most), np.ones(most)
-    count, hard = _scan(np.frombuffer(data, np.uint8), image_id, category_id, box, score)
+    box, score = np.zeros((most, 4)), np.ones(most)
+    octets = np.frombuffer(text, np.uint8)[begin : end + 1]
+    count, hard = _scan(octets, image_id, category_id, box.reshape(-1), score)
     if count < 0:
         return None
-    for item, field, begin, end in hard.tolist():
-        value = float(data[begin:end])
+    for item, field, first, last in hard.tolist():
+        value = float(octets[first:last].tobytes())
         if field < 4:
-            box[4 * item + field] = value
+            box[item, field] = value
         else:
             score[item] = value
-    return ResultColumns(image_id[:count], category_id[:count], box[: 4 * count].reshape(-1, 4), score[:count])
+    return image_id[:count], category_id[:count], box[:count], score[:count]
 
 
 @inner
 def _space(data: _Octets, at: int) -> int:
-    while at < len(data) and (data[at] == 32 or data[at] == 10 or data[at] == 13 or data[at] == 9):
+    while data[at] <= 32 and (data[at] == 32 or data[at] == 10 or data[at] == 13 or data[at] == 9):
         at += 1
     return at
 
 
 @inner
 def _is_digit(data: _Octets, at: int) -> bool:
-    return at < len(data) and 48 <= data[at] <= 57
+    return 48 <= data[at] <= 57
 
 
 @inner
@@ -92,130 +123,121 @@ def _quotient(whole: int, power: float) -> tuple[float, bool]:
 
 
 @inner
-def _number(data: _Octets, at: int) -> tuple[int, float, int, bool]:
-    """(end, value, how it went, whether it is an integer) of the JSON number that begins at `at`."""
-    negative = at < len(data) and data[at] == 45
+def _number(data: _Octets, at: int) -> tuple[int, float, int, bool, int]:
+    """(end, value, how it went, whether it is an integer, which) of the JSON number that begins at `at`.
+
+    More than eighteen digits overflow `whole`, but then the number is hard, and nobody looks at it.
+    """
+    negative = data[at] == 45
     if negative:
         at += 1
+    begin = at
     if not _is_digit(data, at) or (data[at] == 48 and _is_digit(data, at + 1)):
-        return at, 0.0, _BAD, False
-    whole, digits, exponent, integer = 0, 0, 0, True
+        return at, 0.0, _BAD, False, 0
+    whole, exponent, integer = 0, 0, True
     while _is_digit(data, at):
-        if whole > 0 or data[at] > 48:
-            digits += 1
-        if digits <= 18:
-            whole = 10 * whole + _digit(data, at)
+        whole = 10 * whole + _digit(data, at)
         at += 1
-    if at < len(data) and data[at] == 46:
-        at += 1
+    digits = 0 if data[begin] == 48 else at - begin
+    if data[at] == 46:
+        begin = at + 1
+        at = begin
         integer = False
-        if not _is_digit(data, at):
-            return at, 0.0, _BAD, False
         while _is_digit(data, at):
-            if whole > 0 or data[at] > 48:
-                digits += 1
-            if digits <= 18:
-                whole = 10 * whole + _digit(data, at)
-                exponent -= 1
+            whole = 10 * whole + _digit(data, at)
             at += 1
-    if at < len(data) and (data[at] == 101 or data[at] == 69):
+        if at == begin:
+            return at, 0.0, _BAD, False, 0
+        exponent = begin - at
+        digits -= exponent
+    if data[at] == 101 or data[at] == 69:
         at += 1
         integer = False
         sign = 1
-        if at < len(data) and (data[at] == 43 or data[at] == 45):
+        if data[at] == 43 or data[at] == 45:
             sign = -1 if data[at] == 45 else 1
             at += 1
         if not _is_digit(data, at):
-            return at, 0.0, _BAD, False
+            return at, 0.0, _BAD, False, 0
         power = 0
         while _is_digit(data, at):
             power = min(10 * power + _digit(data, at), 10_000)
             at += 1
         exponent += sign * power
     if digits > 18 or exponent > 0 or exponent < -22:
-        return at, 0.0, _HARD, False
+        return at, 0.0, _HARD, False, 0
     # Up to 2^53 one division of two exact numbers is rounded once, and so correctly.
     if whole <= 9007199254740992:
         value, sure = whole / _POWERS[-exponent], True
     else:
         value, sure = _quotient(whole, _POWERS[-exponent])
-    return at, -value if negative else value, _EASY if sure else _HARD, integer
+    how = _EASY if sure else _HARD
+    return (at, -value, how, integer, -whole) if negative else (at, value, how, integer, whole)
 
 
 @inner
-def _integer(data: _Octets, begin: int, end: int) -> int:
-    value = 0
-    negative = data[begin] == 45
-    for at in range(begin + 1 if negative else begin, end):
-        value = 10 * value + _digit(data, at)
-    return -value if negative else value
-
-
-@inner
-def _key(data: _Octets, begin: int, end: int) -> int:
-    """Which field a key names: 1 image_id, 2 category_id, 3 bbox, 4 score, 0 another, -1 one that is not plain text."""
-    for at in range(begin, end):
+def _key(data: _Octets, at: int) -> tuple[int, int]:
+    """(end, field) of the key whose text begins at `at`: field 0 for another, -1 for one that is not plain text."""
+    low, high, length = 0, 0, 0
+    while at < len(data) - 1 and data[at] != 34:
         if data[at] < 32 or data[at] > 126 or data[at] == 92:
-            return -1
-    for field, name in ((1, b"image_id"), (2, b"category_id"), (3, b"bbox"), (4, b"score")):
-        if end - begin == len(name):
-            same = True
-            for k in range(len(name)):
-                if data[begin + k] != name[k]:
-                    same = False
-            if same:
-                return field
-    return 0
+            return at, -1
+        if length < 8:
+            low |= np.int64(data[at]) << (8 * length)
+        elif length < 15:
+            high |= np.int64(data[at]) << (8 * (length - 8))
+        length += 1
+        at += 1
+    for field in range(4):
+        if length == _KEYS[field, 0] and low == _KEYS[field, 1] and high == _KEYS[field, 2]:
+            return at, field + 1
+    return at, 0
 
 
 @kernel
 def _scan(
     data: _InOctets, image_id: _OutLongs, category_id: _OutLongs, box: OutFloats, score: OutFloats
 ) -> tuple[int, npt.NDArray[np.int64]]:
-    """Fill the columns; how many results there are (-1: not for this reader), and the numbers that are too hard, as
-    lines of (item, field 0 to 3 of the box or 4 for the score, begin, end)."""
+    """Fill the columns from objects with commas between them; how many there are (-1: not for this reader), and the
+    numbers that are too hard, as lines of (item, field 0 to 3 of the box or 4 for the score, begin, end).
+
+    The last octet is the comma or bracket after the last object: spaces and numbers end there at the latest.
+    """
     hard = np.empty((64, 4), np.int64)
-    hards, count, size = 0, 0, len(data)
     nothing = hard[:0]
+    hards, count, size = 0, 0, len(data) - 1
     at = _space(data, 0)
-    if at >= size or data[at] != 91:
-        return -1, nothing
-    at = _space(data, at + 1)
-    if at < size and data[at] == 93:
-        return (0 if _space(data, at + 1) == size else -1), nothing
     while True:
-        if at >= size or data[at] != 123:
+        if data[at] != 123:
             return -1, nothing
         seen = 0
         while True:
             at = _space(data, at + 1)
-            if at >= size or data[at] != 34:
+            if data[at] != 34:
                 return -1, nothing
-            begin = at + 1
-            at = begin
-            while at < size and data[at] != 34:
-                at += 1
-            field = _key(data, begin, at)
+            at, field = _key(data, at + 1)
+            if field < 0 or at >= size or seen & (1 << field) & 30:
+                return -1, nothing
             at = _space(data, at + 1)
-            if field < 0 or seen & (1 << field) & 30 or at >= size or data[at] != 58:
+            if data[at] != 58:
                 return -1, nothing
             seen |= 1 << field
             at = _space(data, at + 1)
             parts = 1
             if field == 3:
-                if at >= size or data[at] != 91:
+                if data[at] != 91:
                     return -1, nothing
                 at = _space(data, at + 1)
                 parts = 4
             for part in range(parts):
                 begin = at
-                at, value, how, integer = _number(data, at)
+                at, value, how, integer, whole = _number(data, at)
                 if how == _BAD or ((field == 1 or field == 2) and not integer):
                     return -1, nothing
                 if field == 1:
-                    image_id[count] = _integer(data, begin, at)
+                    image_id[count] = whole
                 elif field == 2:
-                    category_id[count] = _integer(data, begin, at)
+                    category_id[count] = whole
                 elif field == 3:
                     box[4 * count + part] = value
                 elif field == 4:
@@ -240,11 +262,8 @@ def _scan(
             return -1, nothing
         count += 1
         at = _space(data, at + 1)
-        if at >= size or (data[at] != 44 and data[at] != 93):
+        if at == size:
+            return count, hard[:hards]
+        if data[at] != 44:
             return -1, nothing
-        if data[at] == 93:
-            break
         at = _space(data, at + 1)
-    if _space(data, at + 1) != size:
-        return -1, nothing
-    return count, hard[:hards]

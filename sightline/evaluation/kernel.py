@@ -97,5 +97,5 @@ def in_chunks(
     if total < 2 * _WORTH_A_THREAD or len(items) < 2 or _THREADS < 2:
         return [work(items)]
     targets = np.arange(1, _THREADS) * (total / _THREADS)
-    cuts = np.searchsorted(np.cumsum(weight), targets)
+    cuts = np.searchsorted(np.cumsum(weight), targets) + 1
     return list(_threads().map(work, np.split(items, cuts)))

@@ -18,7 +18,21 @@ texts = st.one_of(
     finite.map(lambda value: f"{value:.25g}"),
     st.decimals(-1000, 1000, places=18).map(str),
     st.integers(-(10**25), 10**25).map(str),
-    st.sampled_from(["0", "-0", "0.0", "-0.0", "0e5", "1E-7", "1e+22", "9007199254740993", "9007199254740993.0"]),
+    st.sampled_from(
+        [
+            "0",
+            "-0",
+            "0.0",
+            "-0.0",
+            "0e5",
+            "1E-7",
+            "1e+22",
+            "9007199254740993",
+            "9007199254740993.0",
+            str(2**64),
+            f"{2**64}.5",
+        ]
+    ),
 )
 
 
@@ -89,13 +103,27 @@ def test_more_than_numbers_is_read_by_the_full_parser(extra):
     assert len(boxes_of_coco(truth, text.encode()).predictions.confidence) == 1
 
 
-def test_empty_and_spaced():
-    assert len(read_results(b" [ ] \n").score) == 0
+def test_an_empty_list_is_no_results():
+    truth, _ = coco(1, images=2)
+    assert len(boxes_of_coco(truth, b" [ ] \n").predictions.confidence) == 0
+
+
+def test_spaces_anywhere():
     spaced = b'\n[ { "image_id" : 1 , "category_id" : 2 , "bbox" : [ 1 , 2 , 3 , 4 ] } , '
     spaced += b'{"score":0.25,"image_id":2,"category_id":3,"bbox":[1,2,3,4]}\t]\r\n'
     columns = read_results(spaced)
     assert columns.score.tolist() == [1, 0.25]
     assert columns.image_id.tolist() == [1, 2]
+
+
+def test_a_file_large_enough_for_two_threads_with_cuts_where_there_are_none():
+    results = [{"image_id": n, "category_id": 2, "bbox": [1.5, 2, 3, 4], "score": 0.5} for n in range(2000)]
+    columns = read_results(json.dumps(results).encode())
+    assert columns.image_id.tolist() == list(range(2000))
+    misleading = [{**result, "}, {": 1, "},{": 2} for result in results]
+    for text in (json.dumps(misleading).encode(), json.dumps(results, separators=(" , ", ":")).encode()):
+        columns = read_results(text)
+        assert columns is None or columns.image_id.tolist() == list(range(2000))
 
 
 @pytest.mark.parametrize(
