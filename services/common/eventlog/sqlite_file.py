@@ -29,7 +29,8 @@ OFFSET_BITS = 40
 GROUP_COMMIT_BYTES = 8 << 20
 CHECKPOINT_PAGES = 2048
 BUSY_SECONDS = 30.0
-READ_CACHE_KIB = 4096
+CACHE_KIB = 4096
+JOURNAL_BYTES = 64 << 20
 
 # A record's `position` is its partition's id << OFFSET_BITS | its offset: one B-tree holds all records, and a scan of a
 # partition is a scan of neighbouring keys.
@@ -95,8 +96,13 @@ class LogFile:
 
     async def open(self) -> None:
         """Make the file and its tables where they are missing, and start the threads."""
-        self._loop = asyncio.get_running_loop()
-        self._reader = await self._loop.run_in_executor(self._readers, self._prepare)
+        loop = asyncio.get_running_loop()
+        try:
+            self._reader = await loop.run_in_executor(self._readers, self._prepare)
+        except BaseException:
+            self._readers.shutdown(wait=False)
+            raise
+        self._loop = loop
         self._writer.start()
 
     async def write(self, run: Callable[[Connection], T], *, weight: int = 0) -> T:
@@ -124,10 +130,9 @@ class LogFile:
 
     async def close(self) -> None:
         """Finish what waits and let go of the file."""
-        if self._closed:
+        if self._closed or self._loop is None:
             return
         self._closed = True
-        assert self._loop is not None
         self._jobs.put(None)
         await self._loop.run_in_executor(None, self._writer.join)
         if self._reader is not None:
@@ -151,22 +156,13 @@ class LogFile:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         deadline = time.monotonic() + BUSY_SECONDS
         while True:
-            connection = self._connect()
             try:
-                self._create(connection)
-                return connection
-            except sqlite3.OperationalError as error:
-                connection.close()
+                return self._connect(self._create)
+            except sqlite3.Error as error:
                 # Turning WAL on does not wait for other processes that open the file at the same moment.
                 if "locked" not in str(error) or time.monotonic() > deadline:
                     raise self._explain(error) from error
                 time.sleep(0.01)
-            except sqlite3.DatabaseError as error:
-                connection.close()
-                raise self._explain(error) from error
-            except BaseException:
-                connection.close()
-                raise
 
     def _create(self, connection: Connection) -> None:
         connection.execute("PRAGMA journal_mode = WAL")
@@ -185,15 +181,20 @@ class LogFile:
         connection.execute(f"PRAGMA user_version = {FORMAT}")
         connection.execute("COMMIT")
 
-    def _connect(self) -> Connection:
+    def _connect(self, first: Callable[[Connection], None] = lambda _connection: None) -> Connection:
         connection = sqlite3.connect(
             self.path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=256
         )
-        connection.execute("PRAGMA synchronous = FULL")
-        connection.execute("PRAGMA foreign_keys = ON")
-        connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
-        connection.execute(f"PRAGMA journal_size_limit = {64 << 20}")
-        connection.execute(f"PRAGMA cache_size = -{READ_CACHE_KIB}")
+        try:
+            connection.execute("PRAGMA synchronous = FULL")
+            connection.execute("PRAGMA foreign_keys = ON")
+            connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
+            connection.execute(f"PRAGMA journal_size_limit = {JOURNAL_BYTES}")
+            connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
+            first(connection)
+        except BaseException:
+            connection.close()
+            raise
         return connection
 
     # ---- writer's thread

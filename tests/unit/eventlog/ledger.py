@@ -40,7 +40,7 @@ class Ledger(Handler):
     """Writes one line for each event, numbered from memory, keeps a tally, and derives an event from each.
 
     So an event left out, applied twice or out of order shows, and so does memory that was good no more. Each event also
-    rewrites the document of its name, with the number of times it was seen there: a state that was read too early shows.
+    rewrites the document of its name, with how often it was seen there: a state that was read too early shows.
     """
 
     def __init__(self, *, slow: float = 0.0) -> None:

@@ -1,0 +1,26 @@
+"""Opening a log by a line of text, so that a test's subprocess opens the same one."""
+
+from __future__ import annotations
+
+from services.common.eventlog.port import EventLog
+from services.common.eventlog.sqlite import SqliteLog
+from services.common.eventlog.topics import Topic
+
+
+def make_log(spec: str) -> EventLog:
+    """A log from `KIND:WHERE`, not open yet. `sqlite:PATH`, or `sqlite:PATH:SESSION_SECONDS`."""
+    kind, _, where = spec.partition(":")
+    if kind == "sqlite":
+        path, _, session = where.partition(":")
+        return SqliteLog(path, session_timeout=float(session or 15))
+    raise ValueError(spec)
+
+
+def make_topics(names: str) -> tuple[Topic, ...]:
+    """The topics of the suite: two that one group reads, with four partitions, and a single one."""
+    first, second, single = names.split(",")
+    return (
+        Topic(first, "row", (), (), (), 4, max_message_bytes=100_000),
+        Topic(second, "row", (), (), (), 4, max_message_bytes=100_000),
+        Topic(single, "all", (), (), (), 1, max_message_bytes=100_000),
+    )
