@@ -23,8 +23,7 @@ Floats = npt.NDArray[np.float64]
 WINDOW = 512_000
 """Most predictions in a window: 24 MB in columns."""
 SHORT_WINDOW = 64_000
-ENOUGH_PER_ROW = 64
-"""A short window will do when its rows have this many predictions on average."""
+"""Enough where the file is in the order of rows."""
 PREDICTIONS_PER_EVENT = 20_000
 """An event stays below 1 MiB: a prediction takes 44 bytes."""
 APPEND_MESSAGES = 1_000
@@ -77,7 +76,10 @@ class Windows:
             self.place = int(columns.place[-1]) + 1
         if self._size >= WINDOW:
             return True
-        return self._size >= SHORT_WINDOW and self._size >= ENOUGH_PER_ROW * int(np.count_nonzero(self._in_window))
+        if self._size < SHORT_WINDOW:
+            return False
+        # A file in any order soon names every row there is, or a new one with each prediction.
+        return 2 * int(np.count_nonzero(self._in_window)) <= min(len(self._in_window), self._size)
 
     def take(self) -> tuple[int, Iterator[Message]]:
         """End the window: how many predictions it has, and their events."""
