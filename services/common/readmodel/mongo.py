@@ -83,7 +83,7 @@ class ReadModel:
             await store.close()
             raise ReadModelError(
                 "MongoDB doesn't answer, or is no member of the replica set that the address names: start it, or name "
-                f"another with SIGHTLINE_MONGO_URL ({str(error).partition(' (configured')[0].partition(', Timeout')[0]})"
+                f"another with SIGHTLINE_MONGO_URL ({str(error).partition(' (')[0].partition(', Timeout')[0]})"
             ) from error
         except BaseException:
             await store.close()
@@ -93,6 +93,11 @@ class ReadModel:
     async def close(self) -> None:
         """Let go of the connections."""
         self._client.close()
+
+    @property
+    def client(self) -> Client:
+        """The connections, for the rest of this folder."""
+        return self._client
 
     @property
     def database(self) -> Database:

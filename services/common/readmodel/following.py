@@ -1,0 +1,185 @@
+"""Tables that one change feed keeps fresh, and the progress at which they all stand."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TypedDict, TypeVar
+
+import structlog
+from bson.timestamp import Timestamp
+from pymongo.errors import OperationFailure
+
+from services.common.eventlog.handling import Read
+from services.common.readmodel.collections import PROGRESS, ROW_PARTITIONS, under
+from services.common.readmodel.feed import Change, Feed, FeedLost, Watched
+from services.common.readmodel.mongo import ReadModel
+from services.common.readmodel.tables import RunTable, Table, TruthTable
+
+GROUP = "metrics.rows"
+"""The group whose documents the tables hold, and whose progress says how far they are."""
+
+_MOMENT_GONE = (239, 246)  # SnapshotTooOld, SnapshotUnavailable
+_MOMENT_TRIES = 40
+_MOMENT_PAUSE = 0.05
+
+AnyTable = TypeVar("AnyTable", RunTable, TruthTable)
+
+
+class PartitionState(TypedDict):
+    """Where a row partition stands: progress, and what markers have told there."""
+
+    rev: int
+    offsets: Mapping[str, int]
+    markers: Mapping[str, int]
+
+
+Standing = Mapping[int, PartitionState]
+
+_NOWHERE: PartitionState = {"rev": 0, "offsets": {}, "markers": {}}
+
+
+class Following:
+    """One life of the feed. When it is lost all of this is, and a new one begins."""
+
+    def __init__(self, store: ReadModel) -> None:
+        self._store = store
+        self._feed: Feed
+        self._running: asyncio.Task[None]
+        self._tables: dict[tuple[str, str], list[Table]] = {}
+        self._moved = asyncio.Event()
+        self.standing: Standing = {}
+        self.lost = False
+
+    @classmethod
+    async def begin(cls, store: ReadModel) -> Following:
+        """Begin where the read model is now."""
+        self = cls(store)
+        moment = await self._read_standing()
+        self._feed = Feed(store.client, store.database, moment, self._watched(), PROGRESS.name, self._apply)
+        self._running = asyncio.create_task(self._run(), name="change feed")
+        return self
+
+    async def end(self) -> None:
+        """Let go of the feed."""
+        self._feed.stop()
+        await self._running
+
+    async def fill(self, make: Callable[[], AnyTable]) -> AnyTable:
+        """Make a table, fill it, and follow it. When this returns, it stands where all others do."""
+        for _ in range(_MOMENT_TRIES):
+            table = make()
+            self._tables.setdefault((table.collection, table.prefix), []).append(table)
+            try:
+                await self._feed.watch(self._watched())
+                revs = await self._fill(table)
+                if not await self.reach(revs):
+                    raise FeedLost("the change feed was lost")
+                return table
+            except BaseException as error:
+                self.forget(table)
+                if not _is_moment_gone(error):
+                    raise
+            await asyncio.sleep(_MOMENT_PAUSE)
+        raise FeedLost("no moment stays long enough to be read")
+
+    async def _fill(self, table: Table) -> Mapping[int, int]:
+        """Read all of one moment; returns the progress revs that it includes."""
+        async with self._store.snapshot() as moment:
+            progress = await moment.find(Read(PROGRESS.name, {"_id": under(GROUP)}, {"rev": 1}))
+            async for documents in moment.batches(table.read):
+                table.fill(documents)
+        table.filled(moment.time)
+        return {_partition(each["_id"]): each["rev"] for each in progress}
+
+    def forget(self, *tables: Table) -> None:
+        """Follow these no more."""
+        for table in tables:
+            siblings = self._tables[table.collection, table.prefix]
+            siblings.remove(table)
+            if not siblings:
+                del self._tables[table.collection, table.prefix]
+        self._feed.ask(self._watched())
+
+    async def reach(self, revs: Mapping[int, int]) -> bool:
+        """Wait until all of these partitions are at least there. False: the feed was lost."""
+        while not self.lost:
+            if all(self.standing.get(partition, _NOWHERE)["rev"] >= rev for partition, rev in revs.items()):
+                return True
+            await self._moved.wait()
+        return False
+
+    async def _read_standing(self) -> Timestamp:
+        for _ in range(_MOMENT_TRIES):
+            try:
+                async with self._store.snapshot() as moment:
+                    for collection, fields in _STANDING_FIELDS.items():
+                        found = await moment.find(Read(collection, {"_id": under(GROUP)}, dict.fromkeys(fields, 1)))
+                        self._stand(Change("put", collection, each["_id"], each, moment.time) for each in found)
+                return moment.time
+            except OperationFailure as error:
+                if not _is_moment_gone(error):
+                    raise
+            await asyncio.sleep(_MOMENT_PAUSE)
+        raise FeedLost("no moment stays long enough to be read")
+
+    async def _run(self) -> None:
+        try:
+            await self._feed.run()
+        except FeedLost as error:
+            structlog.get_logger().warning("change feed lost: columns are read anew", reason=str(error)[:300])
+        except Exception:
+            structlog.get_logger().exception("change feed broken: columns are read anew")
+        finally:
+            self.lost = True
+            self._move()
+
+    def _watched(self) -> Sequence[Watched]:
+        rows = [Watched(table.collection, table.ids, table.fields) for (table, *_) in self._tables.values()]
+        return [*(Watched(each, under(GROUP), fields) for each, fields in _STANDING_FIELDS.items()), *rows]
+
+    def _apply(self, changes: Sequence[Change]) -> None:
+        """Take over changes that end where a transaction ends. Nobody reads in between: nothing here waits."""
+        by_prefix: dict[tuple[str, str], list[Change]] = {}
+        standing: list[Change] = []
+        for change in changes:
+            if change.collection in _STANDING_FIELDS:
+                standing.append(change)
+            else:
+                project, second, _ = change.id.split("/", 2)
+                by_prefix.setdefault((change.collection, f"{project}/{second}"), []).append(change)
+        for key, each in by_prefix.items():
+            for table in self._tables.get(key, ()):
+                table.follow(each)
+        if standing:
+            self._stand(standing)
+            self._move()
+
+    def _stand(self, changes: Iterable[Change]) -> None:
+        standing = dict(self.standing)
+        for change in changes:
+            if change.kind != "put":
+                raise FeedLost(f"{change.id} in {change.collection} was not replaced but {change.kind}d")
+            partition = _partition(change.id)
+            state = standing.get(partition, _NOWHERE).copy()
+            if change.collection == PROGRESS.name:
+                state["rev"], state["offsets"] = change.fields["rev"], change.fields["offsets"]
+            else:
+                state["markers"] = change.fields["markers"]
+            standing[partition] = state
+        self.standing = standing
+
+    def _move(self) -> None:
+        self._moved.set()
+        self._moved = asyncio.Event()
+
+
+_STANDING_FIELDS = {PROGRESS.name: ("rev", "offsets"), ROW_PARTITIONS.name: ("markers",)}
+
+
+def _partition(id: str) -> int:
+    return int(id.rpartition("/")[2])
+
+
+def _is_moment_gone(error: BaseException) -> bool:
+    return isinstance(error, OperationFailure) and error.code in _MOMENT_GONE

@@ -1,0 +1,112 @@
+"""The evidence of a run, from its own table and the table of its version's truths."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from services.common.readmodel.column_store import SegmentedColumns
+from services.common.readmodel.following import Standing
+from services.common.readmodel.tables import RunTable, TruthTable
+from sightline.evaluation.evidence import Evidence, Longs, PairColumns, PredictionColumns, Segments, TruthColumns
+
+_NO_ROW = -1
+_GENERATIONS = itertools.count(1)
+
+
+@dataclass(frozen=True, slots=True)
+class RunColumns:
+    """A run at one moment."""
+
+    evidence: Evidence
+    rows: Sequence[str]
+    """Global keys, one per row of evidence."""
+    progress: Standing
+    generation: int
+    unlabelled_rows: int
+    """Rows of which the run says something, and that aren't labelled in its version: they are in no metric."""
+    unlabelled_predictions: int
+
+
+class JoinedRun:
+    """Keeps which row of the run is which row of the truths, and makes evidence of both when something has changed."""
+
+    def __init__(self, run: RunTable, truths: TruthTable) -> None:
+        self._run = run
+        self._truths = truths
+        self._run_row: Longs = np.empty(0, np.int64)  # by row of the truths
+        self._run_rows_seen = 0
+        self._truth_rows_seen = 0
+        self._made: tuple[int, int] | None = None
+        self._current: RunColumns
+
+    def at(self, standing: Standing) -> RunColumns:
+        """The run as it stands there, which is where both tables stand."""
+        tables = self._run.changes, self._truths.changes
+        if self._made != tables:
+            self._match_rows()
+            self._current = self._make(standing)
+            self._made = tables
+        elif self._current.progress is not standing:
+            self._current = replace(self._current, progress=standing)
+        return self._current
+
+    def _match_rows(self) -> None:
+        """Find the counterparts of rows that are new on either side. Numbers of rows stay, so the rest stands."""
+        run, truths = self._run, self._truths
+        seen_in_truths, total = self._truth_rows_seen, len(truths.names)
+        fresh = [run.numbers.get(name, _NO_ROW) for name in truths.names[seen_in_truths:]]
+        self._run_row = np.concatenate((self._run_row, np.array(fresh, np.int64)))
+        for number in range(self._run_rows_seen, len(run.names)):
+            row = truths.numbers.get(run.names[number], _NO_ROW)
+            if row != _NO_ROW:
+                self._run_row[row] = number
+        self._truth_rows_seen, self._run_rows_seen = total, len(run.names)
+
+    def _make(self, standing: Standing) -> RunColumns:
+        run, truths, layout = self._run, self._truths, self._truths.layout
+        rows = self._run_row[layout.rows]
+        predictions = run.predictions
+        prediction_rows = _segments(predictions, rows)
+        labelled = rows[rows != _NO_ROW]
+        return RunColumns(
+            evidence=Evidence(
+                class_count=max(run.class_count, truths.class_count),
+                ordinal=layout.ordinals,
+                truths=TruthColumns(
+                    truths.truths.column("class_ids"), truths.truths.column("areas"), truths.truths.column("crowds")
+                ),
+                truth_rows=_segments(truths.truths, layout.rows),
+                predictions=PredictionColumns(
+                    predictions.column("class_ids"),
+                    predictions.column("confidences"),
+                    predictions.column("areas"),
+                    predictions.column("places"),
+                ),
+                prediction_rows=prediction_rows,
+                pairs=PairColumns(
+                    run.pairs.column("pair_predictions"),
+                    run.pairs.column("pair_truths"),
+                    run.pairs.column("pair_overlaps"),
+                ),
+                pair_rows=_segments(run.pairs, rows),
+            ),
+            rows=layout.names,
+            progress=standing,
+            generation=next(_GENERATIONS),
+            unlabelled_rows=int(run.there.sum() - run.there[labelled].sum()),
+            unlabelled_predictions=predictions.live - int(prediction_rows.count.sum()),
+        )
+
+
+def _segments(columns: SegmentedColumns, rows: Longs) -> Segments:
+    """The segments of these rows; where there is no row, an empty one."""
+    if not len(columns.start):
+        return Segments(np.zeros(len(rows), np.int64), np.zeros(len(rows), np.int32))
+    start, count = columns.start[rows], columns.count[rows]
+    start[rows == _NO_ROW] = 0
+    count[rows == _NO_ROW] = 0
+    return Segments(start, count)

@@ -1,0 +1,315 @@
+"""The columns of one run and of one dataset version's truths, as documents and changes come in.
+
+Rows are numbered as they come and keep their numbers. A change is seen once, in order, and in whole transactions.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+from bson.timestamp import Timestamp
+
+from services.common.eventlog.handling import Read
+from services.common.readmodel.collections import RUN_ROWS, TRUTHS, under
+from services.common.readmodel.column_store import SegmentedColumns
+from services.common.readmodel.feed import Change, FeedLost
+from sightline.evaluation.evidence import Ints, Longs
+
+Fields = Mapping[str, Any]
+
+_ROW_BYTES = 200
+"""What the name of a row takes: the string, its places in a dictionary and in a list, and a few numbers."""
+
+_PREDICTIONS: Final = {"class_ids": "<i4", "confidences": "<f8", "areas": "<f8", "places": "<i4"}
+_PAIRS: Final = {"pair_predictions": "<i4", "pair_truths": "<i4", "pair_overlaps": "<f8"}
+_TRUTHS: Final = {"class_ids": "<i4", "areas": "<f8", "crowds": "?"}
+
+
+class Table(ABC):
+    """Rows under one prefix of `_id` in one collection."""
+
+    collection: str
+    fields: Sequence[str]
+
+    def __init__(self, *prefix: str) -> None:
+        self.prefix = "/".join(prefix)
+        self.ids = under(*prefix)
+        self.names: list[str] = []
+        self.numbers: dict[str, int] = {}
+        self.class_count = 0
+        self.changes: int = 0
+        """Goes up when anything in here has changed."""
+        self._waiting: list[Change] | None = []
+
+    @property
+    def read(self) -> Read:
+        """What it is filled from."""
+        return Read(self.collection, {"_id": self.ids}, dict.fromkeys(self.fields, 1))
+
+    @property
+    @abstractmethod
+    def nbytes(self) -> int:
+        """Memory taken."""
+
+    @abstractmethod
+    def fill(self, documents: Sequence[Fields]) -> None:
+        """Take in documents of the moment from which changes are followed."""
+
+    @abstractmethod
+    def _apply(self, changes: Sequence[Change]) -> None: ...
+
+    def follow(self, changes: Sequence[Change]) -> None:
+        """Apply changes; until the table is filled they wait."""
+        if self._waiting is None:
+            self._apply(changes)
+        else:
+            self._waiting += changes
+
+    def filled(self, moment: Timestamp) -> None:
+        """All documents of this moment are in: go on with the changes after it."""
+        waiting, self._waiting = self._waiting or [], None
+        self._apply([change for change in waiting if change.time > moment])
+
+    def _name(self, id: str) -> str:
+        return id[len(self.prefix) + 1 :]
+
+    def _number(self, names: Sequence[str]) -> Longs:
+        numbers = self.numbers
+        for name in names:
+            if name not in numbers:
+                numbers[name] = len(self.names)
+                self.names.append(name)
+        return np.array([numbers[name] for name in names], np.int64)
+
+    def _known(self, names: Iterable[str]) -> Longs:
+        return np.array([self.numbers[name] for name in names if name in self.numbers], np.int64)
+
+    def _see_classes(self, class_ids: Ints) -> None:
+        if len(class_ids):
+            self.class_count = max(self.class_count, int(class_ids.max()) + 1)
+
+
+class RunTable(Table):
+    """What a run predicted, with its pairs."""
+
+    collection = RUN_ROWS.name
+    fields = (*_PREDICTIONS, *_PAIRS, "pair_count")
+
+    def __init__(self, project_id: str, run_id: str) -> None:
+        super().__init__(project_id, run_id)
+        self.predictions = SegmentedColumns(_PREDICTIONS)
+        self.pairs = SegmentedColumns(_PAIRS)
+        self.there = np.zeros(0, np.bool_)
+        """By row: whether the run has said anything of it, and be it nothing."""
+
+    @property
+    def nbytes(self) -> int:
+        """Memory taken."""
+        return self.predictions.nbytes + self.pairs.nbytes + _ROW_BYTES * len(self.names)
+
+    def fill(self, documents: Sequence[Fields]) -> None:
+        """Take in documents."""
+        self._put({self._name(document["_id"]): document for document in documents})
+
+    def _apply(self, changes: Sequence[Change]) -> None:
+        put: dict[str, Fields] = {}
+        gone: dict[str, None] = {}
+        unpaired: dict[str, None] = {}
+        for change in changes:
+            name = self._name(change.id)
+            if change.kind == "update":
+                if change.fields.get("pair_count") == 0:
+                    unpaired[name] = None
+                elif change.fields:
+                    raise FeedLost(f"a run row was changed in {sorted(change.fields)}, which can't be followed")
+                continue
+            unpaired.pop(name, None)
+            if change.kind == "put":
+                gone.pop(name, None)
+                put[name] = change.fields
+            else:
+                put.pop(name, None)
+                gone[name] = None
+        if not (put or gone or unpaired):
+            return
+        self._put(put)
+        self._take_out(self._known(gone))
+        self.pairs.clear(self._known(unpaired))
+        self.predictions.compact()
+        self.pairs.compact()
+        self.changes += 1
+
+    def _put(self, documents: Mapping[str, Fields]) -> None:
+        rows = self._number([*documents])
+        self.predictions.make_rows(len(self.names))
+        self.pairs.make_rows(len(self.names))
+        self.there = _longer(self.there, len(self.predictions.start))
+        self.there[rows] = True
+        predictions = _columns([*documents.values()], _PREDICTIONS)
+        confidence = predictions["confidences"]
+        predictions["confidences"] = np.where(np.isnan(confidence), 1.0, confidence)
+        self._see_classes(predictions["class_ids"])
+        self.predictions.replace(rows, _counts(documents, "class_ids", 4), predictions)
+        self.pairs.replace(rows, _counts(documents, "pair_predictions", 4), _columns([*documents.values()], _PAIRS))
+
+    def _take_out(self, rows: Longs) -> None:
+        self.predictions.clear(rows)
+        self.pairs.clear(rows)
+        self.there[rows] = False
+
+    def filled(self, moment: Timestamp) -> None:
+        """Go on with the changes after this moment."""
+        self.predictions.trim()
+        self.pairs.trim()
+        super().filled(moment)
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The labelled rows in the dataset's order: their numbers in the table, ordinals and names."""
+
+    rows: Longs
+    ordinals: Longs
+    names: Sequence[str]
+
+
+class TruthTable(Table):
+    """The truths of a dataset version. Documents are `row@from`; the one whose span holds the version is its row's."""
+
+    collection = TRUTHS.name
+    fields = ("from", "to", "ordinal", *_TRUTHS)
+
+    def __init__(self, project_id: str, dataset_id: str, version: int) -> None:
+        super().__init__(project_id, dataset_id)
+        self.version = version
+        self.truths = SegmentedColumns(_TRUTHS)
+        self._from = np.zeros(0, np.int64)
+        """By row: the `from` of the document that is its truth; 0 where the row isn't labelled in this version."""
+        self._ordinal = np.zeros(0, np.int64)
+        self._ordered = np.zeros(0, np.bool_)
+        self._layout: Layout | None = None
+
+    @property
+    def read(self) -> Read:
+        """What it is filled from."""
+        holds = {"from": {"$lte": self.version}, "$or": [{"to": None}, {"to": {"$gt": self.version}}]}
+        return Read(self.collection, {"_id": self.ids, **holds}, dict.fromkeys(self.fields, 1))
+
+    @property
+    def nbytes(self) -> int:
+        """Memory taken."""
+        return self.truths.nbytes + _ROW_BYTES * len(self.names)
+
+    def fill(self, documents: Sequence[Fields]) -> None:
+        """Take in documents."""
+        self._put({self._name(document["_id"]).rpartition("@")[0]: document for document in documents})
+
+    @property
+    def layout(self) -> Layout:
+        """The labelled rows, in order."""
+        if self._layout is None:
+            self._layout = self._lay_out()
+        return self._layout
+
+    def _apply(self, changes: Sequence[Change]) -> None:
+        becomes: dict[str, Fields | None] = {}
+        for change in changes:
+            name, _, begins = self._name(change.id).rpartition("@")
+            begin = int(begins)
+            stands = begin == self._standing(name, becomes)
+            if change.kind == "update" and "to" not in change.fields:
+                if change.fields and stands:
+                    raise FeedLost(f"a truth was changed in {sorted(change.fields)}, which can't be followed")
+            elif change.kind != "delete" and begin <= self.version < _until(change.fields):
+                if change.kind == "put":
+                    becomes[name] = change.fields
+                elif not stands:
+                    raise FeedLost("a truth's span grew, which can't be followed")
+            elif stands:
+                becomes[name] = None
+        if not becomes:
+            return
+        self._put({name: fields for name, fields in becomes.items() if fields is not None})
+        gone = self._known([name for name, fields in becomes.items() if fields is None])
+        self.truths.clear(gone)
+        self._from[gone] = 0
+        self.truths.compact()
+        self._layout = None
+        self.changes += 1
+
+    def _standing(self, name: str, becomes: Mapping[str, Fields | None]) -> int:
+        """The `from` of the document that is the row's truth so far; 0 if there is none."""
+        if name in becomes:
+            fields = becomes[name]
+            return fields["from"] if fields else 0
+        number = self.numbers.get(name)
+        return int(self._from[number]) if number is not None else 0
+
+    def _put(self, documents: Mapping[str, Fields]) -> None:
+        rows = self._number([*documents])
+        self.truths.make_rows(len(self.names))
+        room = len(self.truths.start)
+        self._from, self._ordinal, self._ordered = (
+            _longer(array, room) for array in (self._from, self._ordinal, self._ordered)
+        )
+        ordinals = [document["ordinal"] for document in documents.values()]
+        self._from[rows] = [document["from"] for document in documents.values()]
+        self._ordinal[rows] = [ordinal or 0 for ordinal in ordinals]
+        self._ordered[rows] = [ordinal is not None for ordinal in ordinals]
+        columns = _columns([*documents.values()], _TRUTHS)
+        self._see_classes(columns["class_ids"])
+        self.truths.replace(rows, _counts(documents, "class_ids", 4), columns)
+        self._layout = None
+
+    def filled(self, moment: Timestamp) -> None:
+        """Go on with the changes after this moment."""
+        self.truths.trim()
+        super().filled(moment)
+
+    def _lay_out(self) -> Layout:
+        """By ordinal; rows without one follow, by name. Arrival decides nothing."""
+        labelled = np.flatnonzero(self._from)
+        ordered = self._ordered[labelled]
+        with_ordinal, without = labelled[ordered], labelled[~ordered]
+        by_ordinal = with_ordinal[np.argsort(self._ordinal[with_ordinal], kind="stable")]
+        ordinals = self._ordinal[by_ordinal]
+        if len(ordinals) and not np.diff(ordinals).all():
+            by_ordinal = np.array(sorted(by_ordinal.tolist(), key=self._place), np.int64)
+        by_name = np.array(sorted(without.tolist(), key=self.names.__getitem__), np.int64)
+        first = int(ordinals[-1]) + 1 if len(ordinals) else 0
+        rows = np.concatenate((by_ordinal, by_name))
+        ordinals = np.concatenate((ordinals, np.arange(first, first + len(by_name), dtype=np.int64)))
+        names: list[str] = [self.names[row] for row in rows.tolist()]
+        return Layout(rows, ordinals, names)
+
+    def _place(self, row: int) -> tuple[int, str]:
+        return int(self._ordinal[row]), self.names[row]
+
+
+def _until(fields: Fields) -> float:
+    end = fields["to"]
+    return float("inf") if end is None else end
+
+
+def _columns(documents: Sequence[Fields], dtypes: Mapping[str, str]) -> dict[str, npt.NDArray[Any]]:
+    return {
+        name: np.frombuffer(b"".join([document[name] for document in documents]), dtype)
+        for name, dtype in dtypes.items()
+    }
+
+
+def _counts(documents: Mapping[str, Fields], name: str, size: int) -> Ints:
+    return np.array([len(document[name]) // size for document in documents.values()], np.int32)
+
+
+def _longer(array: npt.NDArray[Any], length: int) -> npt.NDArray[Any]:
+    if len(array) >= length:
+        return array
+    longer = np.zeros(length, array.dtype)
+    longer[: len(array)] = array
+    return longer
