@@ -1,0 +1,1 @@
+"""Answers: HTTP, gRPC and the page at `/`, from the read model alone."""

@@ -1,0 +1,56 @@
+"""The query service: `python -m services.query`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from services.common.readmodel.columns import Columns
+from services.common.runtime.service import Context, Parts, run_service
+from services.query import rest
+from services.query.passthrough import Ingest
+from services.query.peers import Peers
+from services.query.reads import Reads
+from services.query.rpc import GrpcServer
+from services.query.sources import Sources
+from sightline.evaluation import warm
+
+
+async def build(context: Context) -> Parts:
+    """Wire the service."""
+    settings = context.settings
+    warm()
+    columns = Columns(context.store, settings.columns_max_bytes)
+    peers = Peers({"ingest": settings.ingest_url, "metrics": settings.metrics_url})
+    sources = Sources(Reads(context.store), columns, peers, settings.row_partitions, settings.asset_root)
+    for name in peers.urls:
+        context.health.check(name, lambda name=name: peers.problem(name))
+    grpc = GrpcServer(sources, settings.host, settings.grpc_port)
+    ingest = Ingest(settings.ingest_url)
+    return Parts(
+        routers=[rest.front(sources), rest.reading(sources), rest.writing(ingest)],
+        background=[grpc, Closing(columns.close, peers.close, ingest.close)],
+        describe=rest.describe,
+    )
+
+
+class Closing:
+    """Lets go of what was opened when the service stops."""
+
+    def __init__(self, *close: Callable[[], Awaitable[None]]) -> None:
+        self._close = close
+        self._stopped = asyncio.Event()
+
+    async def run(self) -> None:
+        """Until `stop`."""
+        await self._stopped.wait()
+
+    async def stop(self) -> None:
+        """Close everything."""
+        for close in self._close:
+            await close()
+        self._stopped.set()
+
+
+if __name__ == "__main__":
+    run_service("query", build, uses_log=False)

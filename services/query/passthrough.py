@@ -1,0 +1,106 @@
+"""Writes go to ingest unchanged: this port is the one origin, ingest is the one that accepts."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable
+from dataclasses import dataclass
+
+import httpx
+
+from services.common.runtime.errors import Problem
+
+_OF_ONE_HOP = frozenset(
+    {
+        b"connection",
+        b"expect",
+        b"host",
+        b"keep-alive",
+        b"proxy-authenticate",
+        b"proxy-authorization",
+        b"te",
+        b"trailer",
+        b"transfer-encoding",
+        b"upgrade",
+    }
+)
+"""Headers about one connection (RFC 9110, 7.6.1): each of the two connections makes its own."""
+
+Headers = list[tuple[bytes, bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """Ingest's answer, its body still to come."""
+
+    status: int
+    headers: Headers
+    body: AsyncIterator[bytes]
+
+
+class Ingest:
+    """The ingest service, as this one sees it: an address that takes what it is given."""
+
+    def __init__(self, url: str, *, transport: httpx.AsyncBaseTransport | None = None) -> None:
+        self._url = url.rstrip("/")
+        # An upload may take hours, and its answer comes when all of it is on the log: only connecting has a limit.
+        self._client = httpx.AsyncClient(
+            transport=transport,
+            timeout=httpx.Timeout(None, connect=3.0),
+            limits=httpx.Limits(max_connections=None, max_keepalive_connections=20, keepalive_expiry=5.0),
+            follow_redirects=False,
+            trust_env=False,
+        )
+
+    async def pass_on(self, method: str, target: bytes, headers: Headers, body: AsyncIterator[bytes]) -> Passed:
+        """Send a request on, and answer as soon as ingest does. `target` is path and query, as they came."""
+        if not self._url:
+            raise Problem(
+                503,
+                "ingest-unavailable",
+                "there is no ingest service",
+                "set SIGHTLINE_INGEST_URL for the query service",
+            )
+        given = {name.lower() for name, _ in headers}
+        bodiless = b"content-length" not in given and b"transfer-encoding" not in given
+        request = self._client.build_request(
+            method,
+            self._url + target.decode("latin-1"),
+            headers=_end_to_end(headers),
+            content=None if bodiless else body,
+        )
+        try:
+            answer = await self._client.send(request, stream=True)
+        except (httpx.ConnectError, httpx.ConnectTimeout):
+            raise _unavailable("it takes no connections; nothing was written: try again in a few seconds") from None
+        except httpx.TransportError:
+            raise _unavailable(
+                "the connection broke, and whether the write was accepted is not known: send it again, with the same "
+                "Idempotency-Key if it had one"
+            ) from None
+        return Passed(answer.status_code, _end_to_end(answer.headers.raw), _whole(answer))
+
+    async def close(self) -> None:
+        """Let go of the connections."""
+        await self._client.aclose()
+
+
+async def _whole(answer: httpx.Response) -> AsyncIterator[bytes]:
+    try:
+        async for piece in answer.aiter_raw():
+            yield piece
+    finally:
+        await answer.aclose()
+
+
+def _end_to_end(headers: Iterable[tuple[bytes, bytes]]) -> Headers:
+    headers = list(headers)
+    named = {
+        name.strip().lower() for key, value in headers if key.lower() == b"connection" for name in value.split(b",")
+    }
+    return [(key, value) for key, value in headers if key.lower() not in _OF_ONE_HOP | named]
+
+
+def _unavailable(detail: str) -> Problem:
+    return Problem(
+        503, "ingest-unavailable", "the ingest service does not answer", detail, headers={"Retry-After": "2"}
+    )

@@ -1,0 +1,96 @@
+"""The one layer between views and the read model: it puts the project into every query.
+
+Views name collections and ids, never a project. Nothing that a client sent becomes an operator: filters are equalities,
+and page tokens hold plain values only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any
+
+from services.common.readmodel.collections import DATA_ROWS, PROGRESS, RUN_ROWS, TRUTHS, Collection
+from services.common.readmodel.mongo import ReadModel
+from services.common.readmodel.paging import Order, total_order
+from services.common.readmodel.snapshot import Read
+from services.query import tokens
+
+DEFAULT_PROJECT = "default"
+
+BY_NAME: Order = (("name", 1),)
+
+Document = Mapping[str, Any]
+
+
+class Reads:
+    """Reads of one project."""
+
+    def __init__(self, store: ReadModel, project_id: str = DEFAULT_PROJECT) -> None:
+        self._store = store
+        self.project_id = project_id
+
+    def id(self, *parts: str) -> str:
+        """The `_id` of a document of this project."""
+        return "/".join((self.project_id, *parts))
+
+    async def one(self, collection: Collection, *parts: str) -> Document | None:
+        """The document with this id."""
+        return await self._store.get(collection.name, self.id(*parts))
+
+    async def several(self, collection: Collection, ids: Sequence[str]) -> dict[str, Document]:
+        """Documents by id (without the project); those that aren't there are left out."""
+        if not ids:
+            return {}
+        wanted = {"_id": {"$in": [self.id(part) for part in ids]}}
+        found = await self._store.page(collection.name, wanted, limit=len(ids))
+        return {document["_id"].removeprefix(self.id("")): document for document in found.documents}
+
+    async def row_of_run(
+        self, run_id: str, dataset_id: str, version: int, global_key: str
+    ) -> tuple[Document | None, Document | None, Document | None]:
+        """Of one moment: the data row, its truth in this version, and what the run says of it. None: not there."""
+        row = self.id(dataset_id, global_key)
+        in_version = {"from": {"$lte": version}, "$or": [{"to": None}, {"to": {"$gt": version}}]}
+        async with self._store.snapshot() as moment:
+            run_rows = await moment.find(Read(RUN_ROWS.name, {"_id": self.id(run_id, global_key)}))
+            truths = await moment.find(Read(TRUTHS.name, {"row": row, **in_version}))
+            data_rows = await moment.find(Read(DATA_ROWS.name, {"_id": row}))
+        return tuple(found[0] if found else None for found in (data_rows, truths, run_rows))
+
+    async def progress(self, group: str, partitions: int) -> dict[str, Document]:
+        """How far a group is, by row partition. Of no project: a partition holds rows of all."""
+        wanted = {"_id": {"$in": [f"{group}/{partition}" for partition in range(partitions)]}}
+        found = await self._store.page(PROGRESS.name, wanted, projection={"outbox": 0}, limit=partitions)
+        return {str(document["partition"]): document for document in found.documents}
+
+    async def listing(
+        self,
+        collection: Collection,
+        equal: Mapping[str, tokens.Plain],
+        *,
+        order: Order,
+        page_size: int,
+        page_token: str | None,
+    ) -> tuple[Sequence[Document], str | None]:
+        """One page of the project's documents with these values (None: any), and the token of the next page."""
+        asked = tokens.question(collection.name, {"equal": equal, "order": order})
+        given = {field: {"$eq": value} for field, value in equal.items() if value is not None}
+        after = tokens.read(asked, page_token)
+        if after is not None and len(after) != len(total_order(order)):
+            raise tokens.refused()
+        found = await self._store.page(
+            collection.name, {"project_id": self.project_id, **given}, order=order, after=after, limit=page_size
+        )
+        return found.documents, None if found.place is None else tokens.write(asked, list(found.place))
+
+    async def all(
+        self, collection: Collection, equal: Mapping[str, tokens.Plain], *, order: Order, at_once: int = 1000
+    ) -> AsyncIterator[Document]:
+        """All such documents, read as they are needed."""
+        token: str | None = None
+        while True:
+            documents, token = await self.listing(collection, equal, order=order, page_size=at_once, page_token=token)
+            for document in documents:
+                yield document
+            if token is None:
+                return

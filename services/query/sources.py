@@ -1,0 +1,23 @@
+"""What views are answered from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from services.common.readmodel.columns import Columns
+from services.query.counting import Counting
+from services.query.peers import Peers
+from services.query.reads import Reads
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """The read model of one project, columns of its runs, and the other services' addresses."""
+
+    reads: Reads
+    columns: Columns
+    peers: Peers
+    row_partitions: int
+    asset_root: Path | None = None
+    counting: Counting = field(default_factory=Counting)

@@ -1,0 +1,53 @@
+"""What an answer rests on: how far the row partitions were when it was made."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import Field
+
+from services.query.answers import Answer
+
+DATA_ROWS_TOPIC = "data-rows"
+GROUND_TRUTH = "ground-truth"
+PREDICTIONS = "predictions"
+"""Topics, as progress names them."""
+
+MEASURING = "metrics.rows"
+ACCEPTING = "ingest.rows"
+"""Groups that apply row events: to truths and predictions with their pairs, and to data rows."""
+
+Progress = Mapping[Any, Mapping[str, Any]]
+"""By row partition (a number, or its digits): {rev, offsets {topic: next}, markers {topic: source offset}}."""
+
+
+class Freshness(Answer):
+    """As of when: revisions count batches of row events, by row partition."""
+
+    counts_at: dict[str, int] = Field(description="revision of each row partition that the counts rest on")
+    coco_at: dict[str, int] = Field(description="the same of the COCO numbers; empty until the run is measured")
+    coco_computed_unix_ms: int | None = Field(description="when they were made; null until the run is measured")
+    coco_behind: bool = Field(description="row events were applied since they were made, so the next may differ")
+
+
+def revisions(progress: Progress) -> dict[int, int]:
+    """The revision of every row partition."""
+    return {int(partition): state["rev"] for partition, state in progress.items()}
+
+
+def freshness(counts: Progress, summary: Mapping[str, Any] | None) -> Freshness:
+    """Freshness of counts made where `counts` stands, and of COCO numbers taken from `summary`."""
+    counts_at = revisions(counts)
+    coco_at = revisions(summary["version"]) if summary is not None else {}
+    return Freshness(
+        counts_at=shown(counts_at),
+        coco_at=shown(coco_at),
+        coco_computed_unix_ms=summary["computed_unix_ms"] if summary is not None else None,
+        coco_behind=any(revision > coco_at.get(partition, 0) for partition, revision in counts_at.items()),
+    )
+
+
+def shown(by_partition: Mapping[int, int]) -> dict[str, int]:
+    """As answers have it: in order of the partitions, whose numbers are names in JSON."""
+    return {str(partition): by_partition[partition] for partition in sorted(by_partition)}

@@ -1,0 +1,127 @@
+"""What the server is busy with, and how far it is."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+
+from pydantic import Field
+
+import sightline
+from services.common.readmodel.collections import IMPORT_JOBS, MODEL_RUNS, RUN_SUMMARIES
+from services.query.answers import Answer
+from services.query.reads import Document
+from services.query.sources import Sources
+from services.query.views.freshness import ACCEPTING, MEASURING, revisions, shown
+
+ROW_GROUPS = (ACCEPTING, MEASURING)
+NEWEST_RUNS = 20
+
+
+class ServiceStatus(Answer):
+    """One service. `problem` says what keeps it from being ready."""
+
+    name: str
+    ready: bool
+    problem: str | None
+
+
+class TopicStatus(Answer):
+    """How far a group is in a topic."""
+
+    group: str
+    topic: str
+    applied: int = Field(description="events applied, in all row partitions")
+    lag: int | None = Field(description="events accepted and not applied yet; null: the service doesn't say")
+    lag_by_partition: dict[str, int]
+
+
+class RunStatus(Answer):
+    """How fresh a run is. Visible is what its kept numbers rest on; accepting, what its import put on the log."""
+
+    run_id: str
+    name: str
+    rows_in_scope: int | None
+    rows_predicted: int | None
+    predictions_visible: int | None
+    predictions_accepting: int | None = Field(description="by the import that writes the run now; null: none does")
+    measured_unix_ms: int | None = Field(description="when its kept numbers were made; null: not yet")
+    batches_behind: int | None = Field(
+        description="batches of row events (of any run) applied since, all partitions together"
+    )
+    batches_behind_by_partition: dict[str, int]
+
+
+class Status(Answer):
+    """The state of the stack."""
+
+    version: str
+    ready: bool
+    services: list[ServiceStatus]
+    topics: list[TopicStatus]
+    runs: list[RunStatus] = Field(description="the newest")
+
+
+async def status(sources: Sources) -> Status:
+    """Services, row groups, and the newest runs."""
+    reads, partitions = sources.reads, sources.row_partitions
+    (runs, _), problems, lags, *progress = await asyncio.gather(
+        reads.listing(MODEL_RUNS, {}, order=(("created_unix_ms", -1),), page_size=NEWEST_RUNS, page_token=None),
+        sources.peers.problems(),
+        sources.peers.lags(),
+        *(reads.progress(group, partitions) for group in ROW_GROUPS),
+    )
+    groups = dict(zip(ROW_GROUPS, progress, strict=True))
+    summaries, jobs = await asyncio.gather(
+        reads.several(RUN_SUMMARIES, [run["run_id"] for run in runs]),
+        reads.several(IMPORT_JOBS, [run["open_import"] for run in runs if run["open_import"]]),
+    )
+    return Status(
+        version=sightline.__version__,
+        ready=not any(problems.values()),
+        services=[
+            ServiceStatus(name="query", ready=True, problem=None),
+            *(ServiceStatus(name=name, ready=problem is None, problem=problem) for name, problem in problems.items()),
+        ],
+        topics=[topic for group in groups for topic in _topics(group, groups[group], lags)],
+        runs=[
+            _run(run, summaries.get(run["run_id"]), jobs.get(run["open_import"] or ""), revisions(groups[MEASURING]))
+            for run in runs
+        ],
+    )
+
+
+def _topics(
+    group: str, progress: Mapping[str, Document], lags: Mapping[tuple[str, str, int], int]
+) -> Sequence[TopicStatus]:
+    topics = sorted({topic for document in progress.values() for topic in document["offsets"]})
+    answer: list[TopicStatus] = []
+    for topic in topics:
+        by_partition = {str(p): lag for (g, t, p), lag in sorted(lags.items()) if (g, t) == (group, topic)}
+        answer.append(
+            TopicStatus(
+                group=group,
+                topic=topic,
+                applied=sum(document["offsets"].get(topic, 0) for document in progress.values()),
+                lag=sum(by_partition.values()) if by_partition else None,
+                lag_by_partition=by_partition,
+            )
+        )
+    return answer
+
+
+def _run(run: Document, summary: Document | None, job: Document | None, now: Mapping[int, int]) -> RunStatus:
+    then = revisions(summary["version"]) if summary is not None else {}
+    behind = {partition: revision - then.get(partition, 0) for partition, revision in now.items()}
+    known = summary or {}
+    return RunStatus(
+        run_id=run["run_id"],
+        name=run["name"],
+        rows_in_scope=known.get("rows"),
+        rows_predicted=known.get("rows_predicted"),
+        predictions_visible=known.get("predictions"),
+        predictions_accepting=None if job is None else job.get("accepted"),
+        measured_unix_ms=known.get("computed_unix_ms"),
+        batches_behind=None if summary is None else sum(behind.values()),
+        batches_behind_by_partition=shown(behind) if summary is not None else {},
+    )

@@ -1,0 +1,94 @@
+"""Import jobs: what they say while they run, and when they are measured."""
+
+import asyncio
+import json
+import time
+
+import pytest
+
+from services.common.eventlog.handling import Replace
+from services.common.readmodel.mongo import ReadModel
+from tests.integration.query.conftest import Api
+from tests.integration.query.world import PROJECT, World
+
+
+async def test_an_import_that_is_measured(api: Api, world: World):
+    job = await api.get("/v1/imports/imp_1")
+    assert (job["job"], job["state"], job["measured"]) == ("imp_1", "FINISHED", True)
+    assert (job["accepted"], job["rejected"], job["rejections"]) == (len(world.results), 0, [])
+    assert (job["run_id"], job["dataset_version"]) == ("run_1", 1)
+
+
+async def test_an_import_that_runs_shows_its_live_side(api: Api, store: ReadModel, world: World):
+    running = world.import_document("imp_2", state="RUNNING", accepted=0, end_offsets={}, ended_unix_ms=None)
+    live = {"bytes": 4096, "accepted": 17, "rejected": 2, "place": 19, "warnings": {"odd": 1}, "state": "RUNNING"}
+    await store.write(
+        [Replace("imports", running), Replace("import_jobs", {"_id": f"{PROJECT}/imp_2", "import_id": "imp_2", **live})]
+    )
+    job = await api.get("/v1/imports/imp_2")
+    assert (job["state"], job["accepted"], job["rejected"], job["measured"]) == ("RUNNING", 17, 2, False)
+    assert job["progress"] == {"bytes": 4096, "place": 19}
+    assert job["warnings"] == {"odd": 1}
+
+
+@pytest.mark.parametrize(
+    ("changes", "is_measured"),
+    [
+        ({"run_id": None}, True),
+        ({"run_id": None, "end_offsets": {"0": 10}}, False),
+        ({"run_id": None, "format": "data-rows"}, True),
+        ({"end_offsets": {"3": 10}}, False),
+        ({"state": "FAILED", "failure": "the connection broke"}, False),
+    ],
+)
+async def test_measured(api: Api, store: ReadModel, world: World, changes: dict[str, object], is_measured: bool):
+    await store.write([Replace("imports", world.import_document("imp_2", **changes))])
+    assert (await api.get("/v1/imports/imp_2"))["measured"] is is_measured
+
+
+async def test_waiting_ends_as_soon_as_it_is_measured(api: Api, store: ReadModel, world: World):
+    await store.write([Replace("run_summaries", world.summary(4) | {"version": {}})])
+    begun = time.monotonic()
+    assert (await api.get("/v1/imports/imp_1", wait=0.2))["measured"] is False
+    assert 0.2 <= time.monotonic() - begun < 2
+
+    waiting = asyncio.create_task(api.get("/v1/imports/imp_1", wait=20))
+    await asyncio.sleep(0.2)
+    begun = time.monotonic()
+    await store.write([Replace("run_summaries", world.summary())])
+    assert (await waiting)["measured"] is True
+    assert time.monotonic() - begun < 1
+
+
+async def test_waiting_ends_when_it_has_failed(api: Api, store: ReadModel, world: World):
+    await store.write([Replace("imports", world.import_document("imp_2", state="FAILED", failure="broken"))])
+    begun = time.monotonic()
+    assert (await api.get("/v1/imports/imp_2", wait=20))["failure"] == "broken"
+    assert time.monotonic() - begun < 2
+
+
+async def test_all_rejected_items_are_lines(api: Api, store: ReadModel):
+    errors = [
+        {
+            "_id": f"{PROJECT}/imp_1/{n:06}",
+            "project_id": PROJECT,
+            "import_id": "imp_1",
+            "number": n * 2,
+            "code": "bad-box",
+            "message": "a box has a negative size",
+            "where": "bbox",
+        }
+        for n in range(1, 2_501)
+    ]
+    await store.write([Replace("import_errors", error) for error in errors])
+    answer = await api.client.get("/v1/imports/imp_1/errors")
+    assert answer.headers["content-type"] == "application/x-ndjson"
+    lines = [json.loads(line) for line in answer.text.splitlines()]
+    assert lines == [{k: error[k] for k in ("number", "code", "message", "where")} for error in errors]
+    assert [item["number"] for item in (await api.get("/v1/imports/imp_1"))["rejections"]] == list(range(2, 42, 2))
+
+
+async def test_imports_that_are_not_there(api: Api):
+    assert await api.refused("/v1/imports/none") == (404, "not-found")
+    assert await api.refused("/v1/imports/none/errors") == (404, "not-found")
+    assert await api.refused("/v1/imports/imp_1", wait=61) == (422, "invalid-request")
