@@ -10,11 +10,10 @@ import numpy as np
 
 from services.common.eventlog.handling import Delivery, Document
 from services.metrics.identity import IDENTITY_BYTES, content_identities
-from services.metrics.merging import NAMED, TAKE_BACK
+from services.metrics.merging import NAMED, STORED, TAKE_BACK
 from sightline.evaluation.evidence import Floats, Ints
 from sightline.evaluation.kernel import Bits, InFloats, InInts, InLongs, InTable, OutInts, kernel
 from sightline.wire.events.v1.ground_truth_pb2 import BoxTruths
-from sightline.wire.events.v1.predictions_pb2 import BoxPredictions
 
 LARGEST_CLASS_ID = 65_535
 """Readers allocate by the highest class id, so it has a bound."""
@@ -34,7 +33,7 @@ class Block(NamedTuple):
     """Where the words of one event, or of one stored row, lie in the columns."""
 
     start: int
-    count: int
+    size: int
     flags: int
 
 
@@ -56,8 +55,13 @@ class PredictionTable:
     stored: Mapping[str, Block]
 
 
-def prediction_table(deliveries: Sequence[Delivery], documents: Sequence[Document]) -> PredictionTable:
-    """The columns of all prediction events of a batch, and of the stored rows that it needs."""
+def prediction_table(
+    deliveries: Sequence[Delivery], payloads: Sequence[str | None], documents: Sequence[Document]
+) -> PredictionTable:
+    """The columns of all prediction events of a batch, and of the stored rows that it needs.
+
+    `payloads` names the payload of each delivery.
+    """
     class_ids: list[bytes] = []
     boxes: list[bytes] = []
     confidences: list[bytes] = []
@@ -65,23 +69,22 @@ def prediction_table(deliveries: Sequence[Delivery], documents: Sequence[Documen
     said: dict[int, Block] = {}
     faults: dict[int, str] = {}
     end = 0
-    for position, delivery in enumerate(deliveries):
-        event = delivery.event
-        kind = event.WhichOneof("payload")
-        if kind == "predictions_upserted":
-            spoken = event.predictions_upserted.boxes
+    for position, payload in enumerate(payloads):
+        if payload == "predictions_upserted":
+            spoken = deliveries[position].event.predictions_upserted.boxes
             count, ids = spoken.count, spoken.uuids
-            fault = _wrong_prediction_lengths(spoken)
+            columns = spoken.class_ids, spoken.boxes, spoken.confidences
+            fault = _wrong_lengths(count, columns, ids)
             if fault:
                 faults[position] = fault
                 continue
-            class_ids.append(spoken.class_ids)
-            boxes.append(spoken.boxes)
-            confidences.append(spoken.confidences)
+            class_ids.append(columns[0])
+            boxes.append(columns[1])
+            confidences.append(columns[2])
             uuids.append(ids or bytes(IDENTITY_BYTES * count))
             said[position] = Block(end, count, NAMED if ids else 0)
-        elif kind == "predictions_deleted":
-            ids = event.predictions_deleted.uuids
+        elif payload == "predictions_deleted":
+            ids = deliveries[position].event.predictions_deleted.uuids
             count, rest = divmod(len(ids), IDENTITY_BYTES)
             if rest:
                 faults[position] = f"uuids are not {IDENTITY_BYTES} bytes each"
@@ -106,7 +109,7 @@ def prediction_table(deliveries: Sequence[Delivery], documents: Sequence[Documen
     stored: dict[str, Block] = {}
     for document in documents:
         count = document["count"]
-        stored[document["_id"]] = Block(end, count, 0)
+        stored[document["_id"]] = Block(end, count, STORED | NAMED)
         end += count
     kept = _Columns.of(*([d[name] for d in documents] for name in ("class_ids", "boxes", "confidences", "uuids")))
     place = np.zeros(end, np.int32)
@@ -126,15 +129,15 @@ def prediction_table(deliveries: Sequence[Delivery], documents: Sequence[Documen
     )
 
 
-def truth_faults(deliveries: Sequence[Delivery]) -> Mapping[int, str]:
+def truth_faults(deliveries: Sequence[Delivery], payloads: Sequence[str | None]) -> Mapping[int, str]:
     """Truth events whose columns can never be right, by position in the batch, and why."""
     faults: dict[int, str] = {}
     positions: list[int] = []
     spoken: list[BoxTruths] = []
-    for position, delivery in enumerate(deliveries):
-        if delivery.event.WhichOneof("payload") != "ground_truth_replaced":
+    for position, payload in enumerate(payloads):
+        if payload != "ground_truth_replaced":
             continue
-        boxes = delivery.event.ground_truth_replaced.boxes
+        boxes = deliveries[position].event.ground_truth_replaced.boxes
         fault = _wrong_truth_lengths(boxes)
         if fault:
             faults[position] = fault
@@ -182,7 +185,7 @@ def _prediction_faults(columns: _Columns, blocks: Sequence[Block]) -> list[int]:
     """A fault's code, or 0, for each block."""
     codes = np.zeros(len(blocks), np.int32)
     start = np.array([block.start for block in blocks], np.int64)
-    count = np.array([block.count for block in blocks], np.int32)
+    count = np.array([block.size for block in blocks], np.int32)
     _check_predictions(columns.class_id, columns.boxes, columns.confidence, start, count, codes)
     return codes.tolist()
 
@@ -195,18 +198,18 @@ def _identities(columns: _Columns, blocks: Sequence[Block]) -> Bits:
     content = content_identities(columns.class_id, columns.boxes, columns.confidence)
     if not any(named):
         return content
-    return np.where(np.repeat(named, [block.count for block in blocks])[:, None], columns.uuid, content)
+    return np.where(np.repeat(named, [block.size for block in blocks])[:, None], columns.uuid, content)
 
 
-def _wrong_prediction_lengths(boxes: BoxPredictions) -> str:
-    count = boxes.count
-    if len(boxes.class_ids) != 4 * count:
+def _wrong_lengths(count: int, columns: tuple[bytes, bytes, bytes], uuids: bytes) -> str:
+    class_ids, boxes, confidences = columns
+    if len(class_ids) != 4 * count:
         return "class_ids is not 4 bytes for each prediction"
-    if len(boxes.boxes) != 32 * count:
+    if len(boxes) != 32 * count:
         return "boxes is not 32 bytes for each prediction"
-    if len(boxes.confidences) != 8 * count:
+    if len(confidences) != 8 * count:
         return "confidences is not 8 bytes for each prediction"
-    if len(boxes.uuids) not in (0, IDENTITY_BYTES * count):
+    if uuids and len(uuids) != IDENTITY_BYTES * count:
         return f"uuids is neither empty nor {IDENTITY_BYTES} bytes for each prediction"
     return ""
 

@@ -116,7 +116,7 @@ def _find(table: Ints, mask: int, low: np.uint64, high: np.uint64, identity: Bit
     at = np.int64(low & np.uint64(mask))
     while table[at] >= 0 and not (identity[base + table[at], 0] == low and identity[base + table[at], 1] == high):
         at = (at + 1) & mask
-    return at
+    return int(at)
 
 
 @kernel

@@ -9,15 +9,14 @@ from typing import Any
 import numpy as np
 
 from services.common.eventlog.handling import Delete, Delivery, Document, Replace, Write
-from services.common.eventlog.topics import row_key
 from services.common.readmodel import collections
 from services.metrics.columns import Block, PredictionTable
 from services.metrics.memory import KnownRun
-from services.metrics.merging import ALONE, CLEAR, NAMED, NEW_IMPORT, STORED, Merged, Statements, merge
+from services.metrics.merging import ALONE, CLEAR, NEW_IMPORT, Merged, Statements, merge
 from services.metrics.truths import Truth, TruthBook
 from sightline.evaluation import canonical_order, find_pairs
 from sightline.evaluation.evidence import Floats, PairColumns, Segments
-from sightline.wire.events.v1.predictions_pb2 import IMPORT_MODE_REPLACE, PredictionsUpserted
+from sightline.wire.events.v1.predictions_pb2 import IMPORT_MODE_REPLACE, PredictionsDeleted, PredictionsUpserted
 
 RUN_ROWS = collections.RUN_ROWS.name
 NO_PAIRS = {"pair_count": 0, "pair_predictions": b"", "pair_truths": b"", "pair_overlaps": b""}
@@ -45,7 +44,8 @@ class RunRow:
     stored: Document | None
     dataset_version: int | None
     import_id: str = ""
-    statements: list[Block] = field(default_factory=list[Block])
+    statements: list[tuple[int, int, int]] = field(default_factory=list[tuple[int, int, int]])
+    """Blocks, with how they meet what the row holds in their flags."""
     cause: Delivery | None = None
     """The last delivery that may have changed it."""
     must_write: bool = False
@@ -75,35 +75,28 @@ class RunRows:
                 )
             )
 
-    def say(self, delivery: Delivery, block: Block, run: KnownRun | None) -> None:
-        """Apply `PredictionsUpserted`, whose predictions lie at `block`."""
-        event = delivery.event
-        said = event.predictions_upserted
-        id = run_row_id(event.project_id, said.dataset_id, said.run_id, said.global_key, run)
-        row = self._rows.get(id)
-        if row is None:
-            row = RunRow(
-                id,
-                row_key(event.project_id, said.dataset_id, said.global_key),
-                event.project_id,
-                said.dataset_id,
-                said.run_id,
-                said.global_key,
-                None,
-                None if run is None else run.dataset_version,
-                must_write=True,
-            )
-            self._add(row)
-        row.statements.append(Block(block.start, block.count, block.flags | _flags(said, row.import_id)))
-        row.cause = delivery
-        if said.import_id and said.import_id != row.import_id:
-            row.import_id = said.import_id
-            row.must_write = True
+    def say(self, delivery: Delivery, said: PredictionsUpserted, row: str, block: Block, run: KnownRun | None) -> None:
+        """Apply `PredictionsUpserted` of a row, whose predictions lie at `block`."""
+        project_id, dataset_id, run_id = delivery.event.project_id, said.dataset_id, said.run_id
+        global_key, import_id = said.global_key, said.import_id
+        id = run_row_id(project_id, dataset_id, run_id, global_key, run)
+        run_row = self._rows.get(id)
+        if run_row is None:
+            version = run and run.dataset_version
+            run_row = RunRow(id, row, project_id, dataset_id, run_id, global_key, None, version, must_write=True)
+            self._add(run_row)
+        start, count, flags = block
+        flags |= _flags(import_id, run_row.import_id, replaces=said.mode == IMPORT_MODE_REPLACE)
+        run_row.statements.append((start, count, flags))
+        run_row.cause = delivery
+        if import_id and import_id != run_row.import_id:
+            run_row.import_id = import_id
+            run_row.must_write = True
 
-    def take_back(self, delivery: Delivery, block: Block, run: KnownRun | None) -> None:
+    def take_back(self, delivery: Delivery, taken: PredictionsDeleted, block: Block, run: KnownRun | None) -> None:
         """Apply `PredictionsDeleted`, whose identities lie at `block`. What isn't there stays away."""
-        project_id, said = delivery.event.project_id, delivery.event.predictions_deleted
-        row = self._rows.get(run_row_id(project_id, said.dataset_id, said.run_id, said.global_key, run))
+        project_id = delivery.event.project_id
+        row = self._rows.get(run_row_id(project_id, taken.dataset_id, taken.run_id, taken.global_key, run))
         if row is not None:
             row.statements.append(block)
             row.cause = delivery
@@ -123,8 +116,8 @@ class RunRows:
             if run_row.dataset_version is not None and run_row.dataset_version >= version:
                 run_row.cause, run_row.must_write = delivery, True
 
-    def settle(self, truths: TruthBook) -> tuple[list[Write], list[RunRow]]:
-        """Merge, order and pair all that may have changed. Returns what to store, and the rows that changed."""
+    def settle(self, truths: TruthBook) -> tuple[list[Write], list[tuple[str, Delivery]]]:
+        """Merge, order and pair all that may have changed. Returns what to store, and which run changed by what."""
         rows = [row for row in self._rows.values() if row.must_write or row.statements]
         writes: list[Write] = [Delete(RUN_ROWS, id) for id in self._dropped]
         if not rows:
@@ -134,7 +127,7 @@ class RunRows:
         places = [i for i, row in enumerate(rows) if row.must_write or changed[i]]
         rows = [rows[i] for i in places]
         writes += [Replace(RUN_ROWS, document) for document in self._documents(rows, _only(merged, places), truths)]
-        return writes, rows
+        return writes, [(row.run_id, row.cause) for row in rows if row.cause is not None]
 
     def _add(self, row: RunRow) -> None:
         self._rows[row.id] = row
@@ -148,13 +141,12 @@ class RunRows:
 
     def _merge(self, rows: Sequence[RunRow]) -> Merged:
         table = self._table
-        statements: list[Block] = []
+        statements: list[tuple[int, int, int]] = []
         counts: list[int] = []
         for row in rows:
             before = len(statements)
             if row.stored is not None:
-                start, count, _ = table.stored[row.stored["_id"]]
-                statements.append(Block(start, count, STORED | NAMED))
+                statements.append(table.stored[row.stored["_id"]])
             statements += row.statements
             counts.append(len(statements) - before)
         count = np.array(counts, np.int32)
@@ -223,12 +215,11 @@ class RunRows:
             yield document
 
 
-def _flags(said: PredictionsUpserted, stored_import: str) -> int:
+def _flags(import_id: str, stored_import: str, *, replaces: bool) -> int:
     """How an event meets what the row holds. A write outside any import is an upload of its own."""
-    replaces = said.mode == IMPORT_MODE_REPLACE
-    if not said.import_id:
+    if not import_id:
         return ALONE | CLEAR if replaces else ALONE
-    if said.import_id == stored_import:
+    if import_id == stored_import:
         return 0
     return NEW_IMPORT | CLEAR if replaces else NEW_IMPORT
 

@@ -67,11 +67,11 @@ class TruthBook:
                 return truth
         return None
 
-    def replace(self, delivery: Delivery, draft: int) -> None:
-        """Apply `GroundTruthReplaced` to the draft."""
+    def replace(self, delivery: Delivery, row: str, draft: int) -> None:
+        """Apply `GroundTruthReplaced` of a row to the draft."""
         event = delivery.event
         said = event.ground_truth_replaced
-        row = row_key(event.project_id, said.dataset_id, said.global_key)
+        boxes = said.boxes
         self._close(row, draft)
         document: dict[str, Any] = {
             "_id": f"{row}@{draft}",
@@ -84,12 +84,12 @@ class TruthBook:
             "to": None,
             "ordinal": said.ordinal if said.HasField("ordinal") else None,
             "import_id": said.import_id,
-            "count": said.boxes.count,
-            "class_ids": said.boxes.class_ids,
-            "boxes": said.boxes.boxes,
-            "areas": said.boxes.areas,
-            "crowds": said.boxes.crowds,
-            "annotation_ids": said.boxes.annotation_ids,
+            "count": boxes.count,
+            "class_ids": boxes.class_ids,
+            "boxes": boxes.boxes,
+            "areas": boxes.areas,
+            "crowds": boxes.crowds,
+            "annotation_ids": boxes.annotation_ids,
         }
         truth = Truth(document["_id"], row, draft, None, said.import_id, document, new=True)
         self._rows.setdefault(row, []).append(truth)

@@ -42,7 +42,10 @@ class Naive:
     def ground_truth_replaced(self, _topic, said) -> None:
         boxes = np.frombuffer(said.boxes.boxes).reshape(-1, 4).tolist()
         crowds = list(said.boxes.crowds)
-        self.draft.setdefault(said.dataset_id, {})[said.global_key] = (said.import_id, list(zip(boxes, crowds, strict=True)))
+        self.draft.setdefault(said.dataset_id, {})[said.global_key] = (
+            said.import_id,
+            list(zip(boxes, crowds, strict=True)),
+        )
 
     def import_ended(self, _topic, said) -> None:
         if said.unlabel_others:

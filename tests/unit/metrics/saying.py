@@ -59,7 +59,9 @@ def truth(key: str, boxes: Sequence[Truth] = (), *, import_id="", ordinal=None, 
     return event(ground_truth_replaced=said)
 
 
-def upsert(key: str, run: str, boxes: Sequence[Prediction] = (), *, uuids=(), import_id="", replace=False, dataset=DATASET):
+def upsert(
+    key: str, run: str, boxes: Sequence[Prediction] = (), *, uuids=(), import_id="", replace=False, dataset=DATASET
+):
     columns = BoxPredictions(
         count=len(boxes),
         class_ids=np.array([b[0] for b in boxes], "<i4").tobytes(),
@@ -80,17 +82,13 @@ def upsert(key: str, run: str, boxes: Sequence[Prediction] = (), *, uuids=(), im
 
 def delete(key: str, run: str, uuids: Sequence[bytes], dataset=DATASET) -> Event:
     return event(
-        predictions_deleted=PredictionsDeleted(
-            dataset_id=dataset, global_key=key, run_id=run, uuids=b"".join(uuids)
-        )
+        predictions_deleted=PredictionsDeleted(dataset_id=dataset, global_key=key, run_id=run, uuids=b"".join(uuids))
     )
 
 
 def ended(import_id: str, *, run="", unlabel_others=False, dataset=DATASET) -> Event:
     return event(
-        import_ended=ImportEnded(
-            import_id=import_id, dataset_id=dataset, run_id=run, unlabel_others=unlabel_others
-        )
+        import_ended=ImportEnded(import_id=import_id, dataset_id=dataset, run_id=run, unlabel_others=unlabel_others)
     )
 
 

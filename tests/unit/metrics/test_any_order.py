@@ -51,7 +51,9 @@ def some_truth(dice: random.Random) -> list[Event]:
                 imports += 1
                 name = f"imp_t{imports}"
                 for key in dice.sample(KEYS, dice.randrange(len(KEYS))):
-                    boxes = [(dice.choice([1, 2]), some_box(dice), dice.random() < 0.2) for _ in range(dice.randrange(4))]
+                    boxes = [
+                        (dice.choice([1, 2]), some_box(dice), dice.random() < 0.2) for _ in range(dice.randrange(4))
+                    ]
                     events.append(truth(key, boxes, import_id=name))
                 events.append(ended(name, unlabel_others=dice.random() < 0.8))
             case 3:
@@ -152,9 +154,7 @@ def numbers_rest_on(partition: Partition, run: str) -> Any:
     truths = {
         d["_id"]: {k: v for k, v in d.items() if k not in ("to", "import_id")}
         for d in partition.store["truths"].values()
-        if d["dataset_id"] == pinned["dataset_id"]
-        and d["from"] <= version
-        and (d["to"] is None or version < d["to"])
+        if d["dataset_id"] == pinned["dataset_id"] and d["from"] <= version and (d["to"] is None or version < d["to"])
     }
     return rows, truths
 
