@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from services.common.eventlog.port import LogError
+from services.common.eventlog.turn import Turn
 
 T = TypeVar("T")
 Connection = sqlite3.Connection
@@ -201,10 +202,12 @@ class LogFile:
 
     def _write_loop(self) -> None:
         connection = self._connect()
+        turn = Turn(self.path)
         try:
             while jobs := self._take():
-                self._transact(connection, jobs)
+                self._transact(connection, turn, jobs)
         finally:
+            turn.close()
             connection.close()
 
     def _take(self) -> list[_Job]:
@@ -225,24 +228,31 @@ class LogFile:
             weight += job.weight
         return jobs
 
-    def _transact(self, connection: Connection, jobs: Sequence[_Job]) -> None:
+    def _transact(self, connection: Connection, turn: Turn, jobs: Sequence[_Job]) -> None:
         error: BaseException | None = None
         self._after_commit.clear()
         try:
-            connection.execute("BEGIN IMMEDIATE")
-            for job in jobs:
-                job.result = job.run(connection)
-            connection.execute("COMMIT")
-        except BaseException as raised:
-            error = self._explain(raised) if isinstance(raised, sqlite3.Error) else raised
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-        else:
+            with turn:
+                _run(connection, jobs)
             for act in self._after_commit:
                 act()
+        except BaseException as raised:
+            error = self._explain(raised) if isinstance(raised, sqlite3.Error) else raised
         assert self._loop is not None
         with suppress(RuntimeError):  # the event loop is closed: nobody waits any more
             self._loop.call_soon_threadsafe(_answer, jobs, error)
+
+
+def _run(connection: Connection, jobs: Sequence[_Job]) -> None:
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+        for job in jobs:
+            job.result = job.run(connection)
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
 
 
 def _answer(jobs: Sequence[_Job], error: BaseException | None) -> None:
