@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 import msgspec
@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sightline.domain.kinds import BOX, Floats
+from sightline.formats.coco.result_kernel import read_plain
 from sightline.formats.faults import Rejection
 from sightline.formats.json_elements import ELEMENT_LIMIT, Elements, Piece
 from sightline.formats.typed_elements import TypedElements
@@ -37,6 +38,17 @@ class ResultBlock:
 
     def __len__(self) -> int:
         return len(self.place)
+
+    def only(self, kept: npt.NDArray[np.bool_]) -> ResultBlock:
+        """Some of the results, and all rejections."""
+        return ResultBlock(
+            self.image_id[kept],
+            self.category_id[kept],
+            self.box[kept],
+            self.confidence[kept],
+            self.place[kept],
+            self.rejections,
+        )
 
 
 class _Result(msgspec.Struct, gc=False):
@@ -84,21 +96,26 @@ class ResultReader:
         return map(self._block, self._elements.finish())
 
     def _block(self, piece: Piece) -> ResultBlock:
-        items: list[_Result] = []
-        places: list[int] = []
-        rejections = self._typed.decode(piece, 0, len(piece.ends), items, places)
-        size = len(items)
-        nan = float("nan")
-        return _checked(
-            ResultBlock(
-                np.fromiter([item.image_id for item in items], np.int64, size),
-                np.fromiter([item.category_id for item in items], np.int64, size),
-                np.array([item.bbox for item in items], np.float64).reshape(size, 4),
-                np.fromiter([nan if item.score is None else item.score for item in items], np.float64, size),
-                np.array(places, np.int64),
-                rejections,
-            )
-        )
+        image_id, category_id, box, confidence, there = read_plain(piece)
+        rejections: list[Rejection] = []
+        for low, high in _runs(~there):
+            items: list[_Result] = []
+            places: list[int] = []
+            rejections += self._typed.decode(piece, low, high, items, places)
+            for item, place in zip(items, places, strict=True):
+                i = place - piece.first
+                image_id[i], category_id[i], box[i] = item.image_id, item.category_id, item.bbox
+                confidence[i] = np.nan if item.score is None else item.score
+                there[i] = True
+        place = np.arange(piece.first, piece.first + len(there))
+        block = ResultBlock(image_id, category_id, box, confidence, place, rejections)
+        return _checked(block if there.all() else block.only(there))
+
+
+def _runs(mask: npt.NDArray[np.bool_]) -> list[tuple[int, int]]:
+    """Where a mask is true, as half-open intervals."""
+    edges = np.flatnonzero(np.diff(mask, prepend=False, append=False))
+    return list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))
 
 
 def _checked(block: ResultBlock) -> ResultBlock:
@@ -117,15 +134,7 @@ def _checked(block: ResultBlock) -> ResultBlock:
         else:
             rejections.append(Rejection(place + 1, "confidence_out_of_range", CONFIDENCE_RANGE, f"[{place}].score"))
     rejections.sort(key=lambda rejection: rejection.number)
-    kept = ~bad
-    return ResultBlock(
-        block.image_id[kept],
-        block.category_id[kept],
-        block.box[kept],
-        block.confidence[kept],
-        block.place[kept],
-        rejections,
-    )
+    return replace(block.only(~bad), rejections=rejections)
 
 
 def read_results(chunks: Iterable[bytes]) -> Iterator[ResultBlock]:
