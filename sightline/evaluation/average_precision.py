@@ -27,6 +27,7 @@ from sightline.evaluation.kernel import (
     kernel,
 )
 from sightline.evaluation.ordering import ByConfidence, by_confidence, rows_of
+from sightline.evaluation.ratios import mean_of_defined
 
 IOUS: Floats = np.linspace(0.5, 0.95, 10)
 RECALLS: Floats = np.linspace(0.0, 1.0, 101)
@@ -65,35 +66,26 @@ class CocoAverages:
     recall: Cube
     limited_recall: Cube
 
-    def total(self) -> dict[str, float]:
-        """The twelve COCO numbers; NaN where undefined."""
-        return self._numbers(slice(None))
-
-    def of_class(self, class_id: int) -> dict[str, float]:
-        """The same twelve numbers for one class."""
-        return self._numbers(slice(class_id, class_id + 1))
-
-    def _numbers(self, classes: slice) -> dict[str, float]:
-        precision, recall, limited = self.precision[classes], self.recall[classes], self.limited_recall[classes]
+    def by_class(self) -> dict[str, Floats]:
+        """The twelve COCO numbers as columns: one entry per class, NaN where undefined."""
         return {
-            "map": _mean(precision[:, 0]),
-            "map_50": _mean(precision[:, 0, 0]),
-            "map_75": _mean(precision[:, 0, 5]),
-            "map_small": _mean(precision[:, 1]),
-            "map_medium": _mean(precision[:, 2]),
-            "map_large": _mean(precision[:, 3]),
-            "mar_1": _mean(limited[:, 0]),
-            "mar_10": _mean(limited[:, 1]),
-            "mar_100": _mean(limited[:, 2]),
-            "mar_small": _mean(recall[:, 1]),
-            "mar_medium": _mean(recall[:, 2]),
-            "mar_large": _mean(recall[:, 3]),
+            "map": self.precision[:, 0].mean(axis=1),
+            "map_50": self.precision[:, 0, 0],
+            "map_75": self.precision[:, 0, 5],
+            "map_small": self.precision[:, 1].mean(axis=1),
+            "map_medium": self.precision[:, 2].mean(axis=1),
+            "map_large": self.precision[:, 3].mean(axis=1),
+            "mar_1": self.limited_recall[:, 0].mean(axis=1),
+            "mar_10": self.limited_recall[:, 1].mean(axis=1),
+            "mar_100": self.limited_recall[:, 2].mean(axis=1),
+            "mar_small": self.recall[:, 1].mean(axis=1),
+            "mar_medium": self.recall[:, 2].mean(axis=1),
+            "mar_large": self.recall[:, 3].mean(axis=1),
         }
 
-
-def _mean(values: Floats) -> float:
-    defined = values[~np.isnan(values)]
-    return float(defined.mean()) if len(defined) else float("nan")
+    def total(self) -> dict[str, float]:
+        """The twelve COCO numbers: means over the classes that have truths, NaN without any."""
+        return {name: mean_of_defined(column) for name, column in self.by_class().items()}
 
 
 def coco_averages(

@@ -14,11 +14,7 @@ from sightline.evaluation.evidence import Bools, Evidence, Floats, Longs
 from sightline.evaluation.kernel import InBytes, InFloats, InInts, InLongs, in_chunks, kernel
 from sightline.evaluation.matching import Confidence, Matches, match, thresholds
 from sightline.evaluation.ordering import ByConfidence, by_confidence, rows_of
-
-
-def ratio(part: Floats | Longs, whole: Floats | Longs) -> Floats:
-    """part / whole, NaN where there is nothing to divide by."""
-    return np.divide(part, whole, out=np.full(len(part), np.nan), where=whole != 0)
+from sightline.evaluation.ratios import ratio
 
 
 @dataclass(frozen=True, slots=True)

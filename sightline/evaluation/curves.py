@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sightline.evaluation.counts import PrefixCounts, ratio
+from sightline.evaluation.counts import PrefixCounts
 from sightline.evaluation.evidence import Floats
+from sightline.evaluation.ratios import ratio
 
 
 @dataclass(frozen=True, slots=True)

@@ -183,14 +183,26 @@ def _match_rows(
         for t in range(t0, t0 + truth_count[row]):
             ignored = crowd[t] or truth_area[t] < low or truth_area[t] > high
             truth_verdict[t] = 3 if ignored else 2
-        pair, last_pair = pair_start[row], pair_start[row] + pair_count[row]
+        # As if nothing were matched: what passes its threshold and the limit.
         rank, last_class = 0, -1
         for p in range(p0, p0 + prediction_count[row]):
             c = class_id[p]
-            if c != last_class:
-                rank, last_class = 0, c
+            rank = rank + 1 if c == last_class else 1
+            last_class = c
+            # Arithmetic for branches, which no processor could predict here.
+            seen = (confidence[p] >= least_confidence[c]) & (rank <= limit)
+            outside = (area[p] < low) | (area[p] > high)
+            verdict[p] = seen * (2 + outside)
+        pair, last_pair = pair_start[row], pair_start[row] + pair_count[row]
+        while pair < last_pair:
+            if pair_overlap[pair] < least_overlap:
+                pair += 1
+                continue
+            mine = pair_prediction[pair]
+            p = p0 + mine
+            c = class_id[p]
             best, best_free, best_overlap = -1, False, least_overlap
-            while pair < last_pair and p0 + pair_prediction[pair] == p:
+            while pair < last_pair and pair_prediction[pair] == mine:
                 t, overlap = t0 + pair_truth[pair], pair_overlap[pair]
                 pair += 1
                 if overlap < least_overlap or truth_class[t] != c or (taken_by[t] >= 0 and not crowd[t]):
@@ -199,17 +211,11 @@ def _match_rows(
                 better = free if best >= 0 and free != best_free else overlap >= best_overlap
                 if better:
                     best, best_free, best_overlap = t, free, overlap
-            rank += 1
-            if confidence[p] < least_confidence[c] or rank > limit:
-                continue
-            if best < 0:
-                verdict[p] = 3 if area[p] < low or area[p] > high else 2
+            if best < 0 or verdict[p] == 0:
                 continue
             taken_truth[p] = best - t0
             taken_overlap[p] = best_overlap
-            taken_by[best] = p - p0
+            taken_by[best] = mine
+            verdict[p] = 1 if best_free else 3
             if best_free:
-                verdict[p] = 1
                 truth_verdict[best] = 1
-            else:
-                verdict[p] = 3

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import TypedDict
-
-import numpy as np
 
 from sightline.evaluation.average_precision import CocoAverages, coco_averages
 from sightline.evaluation.counts import Counts, count
 from sightline.evaluation.evidence import Bools, Evidence, Floats
 from sightline.evaluation.matching import Confidence
+from sightline.evaluation.ratios import mean_of_defined
 
 Number = float | int | None
 Numbers = dict[str, Number]
@@ -43,46 +42,43 @@ def metrics_report(
     coco = coco or coco_averages(evidence, row_mask=row_mask)
     counts = counts or count(evidence, iou, confidence, row_mask=row_mask)
     total, classes = counts_report(counts, class_names)
+    averages = {name: nulls(column) for name, column in coco.by_class().items()}
     return {
-        "coco": nulled(coco.total()),
+        "coco": _nulled(coco.total()),
         "total": total,
-        "classes": {name: classes[name] | nulled(coco.of_class(class_id)) for class_id, name in class_names.items()},
+        "classes": {
+            name: classes[name] | {key: column[class_id] for key, column in averages.items()}
+            for class_id, name in class_names.items()
+        },
     }
 
 
 def counts_report(counts: Counts, class_names: Mapping[int, str]) -> tuple[Numbers, dict[str, Numbers]]:
-    """The part of the report that is made from counts: the total, and classes by name."""
-    per_class = _columns(counts)
-    macro = {f"macro_{name}": _mean(getattr(counts, name)) for name in ("precision", "recall", "f1")}
-    total = {name: column[0] for name, column in _columns(counts.total()).items()} | macro
-    classes = {
-        name: {key: column[class_id] for key, column in per_class.items()} for class_id, name in class_names.items()
-    }
+    """The part of the report that rests on counts alone: the total, and classes by name."""
+    macro = {f"macro_{name}": mean_of_defined(getattr(counts, name)) for name in ("precision", "recall", "f1")}
+    total = {name: column[0] for name, column in _columns(counts.total()).items()} | _nulled(macro)
+    table = _columns(counts)
+    classes = {name: {key: column[class_id] for key, column in table.items()} for class_id, name in class_names.items()}
     return total, classes
 
 
-def nulled(numbers: Mapping[str, float]) -> Numbers:
-    """NaN as None."""
+def nulls(values: Floats) -> list[Number]:
+    """A column as a list, NaN as None."""
+    listed: list[float] = values.tolist()
+    return [None if math.isnan(value) else value for value in listed]
+
+
+def _nulled(numbers: Mapping[str, float]) -> Numbers:
     return {name: None if math.isnan(value) else value for name, value in numbers.items()}
 
 
 def _columns(counts: Counts) -> dict[str, list[Number]]:
     return {
-        "precision": _list(counts.precision),
-        "recall": _list(counts.recall),
-        "f1": _list(counts.f1),
+        "precision": nulls(counts.precision),
+        "recall": nulls(counts.recall),
+        "f1": nulls(counts.f1),
         "support": counts.support.tolist(),
         "true_positive_count": counts.true_positive.tolist(),
         "false_positive_count": counts.false_positive.tolist(),
         "false_negative_count": counts.false_negative.tolist(),
     }
-
-
-def _list(values: Floats) -> list[Number]:
-    listed: Iterable[float] = values.tolist()
-    return [None if math.isnan(value) else value for value in listed]
-
-
-def _mean(values: Floats) -> Number:
-    defined = values[~np.isnan(values)]
-    return float(defined.mean()) if len(defined) else None
