@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -52,7 +52,7 @@ async def run_document(reads: Reads, run_id: str) -> Document:
 
 
 @asynccontextmanager
-async def measured(sources: Sources, run_id: str) -> AsyncIterator[Measured]:
+async def measured(sources: Sources, run_id: str) -> AsyncGenerator[Measured]:
     """A run with evidence that is at least as fresh as its summary, and stands still while it is looked at."""
     reads = sources.reads
     document = await run_document(reads, run_id)

@@ -55,7 +55,7 @@ class Reads:
             run_rows = await moment.find(Read(RUN_ROWS.name, {"_id": self.id(run_id, global_key)}))
             truths = await moment.find(Read(TRUTHS.name, {"row": row, **in_version}))
             data_rows = await moment.find(Read(DATA_ROWS.name, {"_id": row}))
-        return tuple(found[0] if found else None for found in (data_rows, truths, run_rows))
+        return next(iter(data_rows), None), next(iter(truths), None), next(iter(run_rows), None)
 
     async def progress(self, group: str, partitions: int) -> dict[str, Document]:
         """How far a group is, by row partition. Of no project: a partition holds rows of all."""

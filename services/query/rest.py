@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, FastAPI, Path, Query, Request
 from fastapi.responses import FileResponse, HTMLResponse, Response, StreamingResponse
+from pydantic import AllowInfNan
 from starlette.requests import ClientDisconnect
 
 from services.common.runtime.errors import not_found
@@ -38,6 +39,7 @@ Name = Annotated[str | None, Query(max_length=500, description="only the one of 
 RunId = Annotated[str, Path(max_length=200, examples=["run_7f3c"])]
 DatasetId = Annotated[str, Path(max_length=200, examples=["ds_51a0"])]
 GlobalKey = Annotated[str, Path(max_length=200, description="names the row in its dataset; it may hold slashes")]
+Bound = Annotated[float | None, AllowInfNan(False)]
 Iou = Annotated[float, Query(description="IoU from which a prediction and a truth match, 0.05 to 1", examples=[0.5])]
 
 
@@ -70,16 +72,16 @@ def asked_rows(
         Sequence[str],
         Query(alias="class", description="only rows and counts of this class; may be repeated"),
     ] = (),
-    min_confidence: Annotated[float | None, Query(description="a counted prediction is at least so confident")] = None,
-    max_confidence: Annotated[float | None, Query(description="and at most so confident")] = None,
-    min_iou: Annotated[float | None, Query(description="IoU of the row, at least")] = None,
-    max_iou: Annotated[float | None, Query(description="IoU of the row, at most")] = None,
-    min_tp: Annotated[int | None, Query(description="true positives, at least")] = None,
-    max_tp: Annotated[int | None, Query(description="true positives, at most")] = None,
-    min_fp: Annotated[int | None, Query(description="false positives, at least")] = None,
-    max_fp: Annotated[int | None, Query(description="false positives, at most")] = None,
-    min_fn: Annotated[int | None, Query(description="false negatives, at least")] = None,
-    max_fn: Annotated[int | None, Query(description="false negatives, at most")] = None,
+    min_confidence: Annotated[Bound, Query(description="a counted prediction is at least so confident")] = None,
+    max_confidence: Annotated[Bound, Query(description="and at most so confident")] = None,
+    min_iou: Annotated[Bound, Query(description="IoU of the row, at least")] = None,
+    max_iou: Annotated[Bound, Query(description="IoU of the row, at most")] = None,
+    min_tp: Annotated[Bound, Query(description="true positives, at least")] = None,
+    max_tp: Annotated[Bound, Query(description="true positives, at most")] = None,
+    min_fp: Annotated[Bound, Query(description="false positives, at least")] = None,
+    max_fp: Annotated[Bound, Query(description="false positives, at most")] = None,
+    min_fn: Annotated[Bound, Query(description="false negatives, at least")] = None,
+    max_fn: Annotated[Bound, Query(description="false negatives, at most")] = None,
     sort: Annotated[
         Literal["ordinal", "confidence", "-confidence", "iou", "-iou"],
         Query(description="`-` is descending; rows without the value come last; equal ones go by ordinal"),

@@ -55,6 +55,8 @@ _SORTS: dict[int, rows.Sort] = {
     rows_pb2.ROW_ORDER_IOU_DESCENDING: "-iou",
 }
 
+_aio_health: Any = health.aio  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType, reportUnknownVariableType]
+
 Response = TypeVar("Response", bound=Message)
 Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -159,17 +161,22 @@ class GrpcServer:
 
     def __init__(self, sources: Sources, host: str, port: int) -> None:
         self._server = grpc.aio.server()
-        self._health = health.aio.HealthServicer()
-        query_pb2_grpc.add_QueryServiceServicer_to_server(QueryService(sources), self._server)
-        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
+        self._health = _aio_health.HealthServicer()
+        add_to: Any = self._server  # the generated functions say nothing of types
+        query_pb2_grpc.add_QueryServiceServicer_to_server(QueryService(sources), add_to)  # pyright: ignore[reportUnknownMemberType]
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, add_to)  # pyright: ignore[reportUnknownMemberType]
         reflection.enable_server_reflection((SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME), self._server)
         self.port = self._server.add_insecure_port(f"{host}:{port}")
 
-    async def run(self) -> None:
-        """Serve until `stop`."""
+    async def start(self) -> None:
+        """Begin to serve."""
         await self._server.start()
         for name in (SERVICE, ""):
             await self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
+
+    async def run(self) -> None:
+        """Serve until `stop`."""
+        await self.start()
         get_logger().info("serving gRPC", port=self.port)
         await self._server.wait_for_termination()
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 from pydantic import Field
 
 from services.query.answers import Answer, Number
 from services.query.measured import measured
+from services.query.reads import Document
 from services.query.sources import Sources
 from services.query.thresholds import Thresholds
 from services.query.views.freshness import Freshness
@@ -79,20 +83,21 @@ async def run_metrics(sources: Sources, run_id: str, thresholds: Thresholds, *, 
         least = thresholds.per_class(run.names, evidence.class_count)
         counts = await sources.counting.counts(run_id, run.view, thresholds.iou, least, cached=cached)
         present = await sources.counting.present(run_id, run.view, cached=cached)
-        names = {int(class_id): run.name(int(class_id)) for class_id in present}
+        names = {class_id: run.name(class_id) for class_id in present}
         total, classes = counts_report(counts, names)
-        coco, coco_classes = ({}, {}) if run.summary is None else (run.summary["coco"], run.summary["coco_classes"])
+        summary: Document = run.summary or {"coco": {}, "coco_classes": {}}
+        averages: Mapping[str, Any] = summary["coco_classes"]
         return RunMetrics(
             run_id=run_id,
             dataset_id=run.document["dataset_id"],
             dataset_version=run.document["dataset_version"],
             iou=thresholds.iou,
             confidence=thresholds.confidence,
-            coco=CocoNumbers(**coco),
-            total=TotalMetrics(**total),
+            coco=CocoNumbers(**summary["coco"]),
+            total=TotalMetrics.model_validate(total),
             classes={
-                name: ClassMetrics(
-                    **classes[name], **coco_classes.get(str(class_id), {}), confidence=thresholds.of_class(name)
+                name: ClassMetrics.model_validate(
+                    {**classes[name], **averages.get(str(class_id), {}), "confidence": thresholds.of_class(name)}
                 )
                 for class_id, name in names.items()
             },

@@ -48,7 +48,7 @@ async def ontologies(
 async def class_names(reads: Reads, ontology_id: str) -> dict[int, str]:
     """Names by class id, over all versions: an id keeps its meaning for ever, so the latest name is the one to show."""
     found = await reads.one(ONTOLOGIES, ontology_id)
-    versions = found["versions"] if found is not None else []
+    versions: list[Document] = found["versions"] if found is not None else []
     return {item["id"]: item["name"] for version in versions for item in version["classes"]}
 
 

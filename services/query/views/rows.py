@@ -239,13 +239,13 @@ def _page(
 
 def _after(rows: Longs, value: Floats, ordinal: Longs, keys: Sequence[str], place: list[tokens.Plain]) -> Longs:
     match place:
-        case [float() | int() | None as reached, int(at), str(key)]:
+        case [float() | int() | None as reached, int(at), str(last)]:
             least = math.inf if reached is None else reached
         case _:
             raise tokens.refused()
     same = value[rows] == least
     tied = same & (ordinal[rows] == at)
-    tied[tied] = [keys[row] > key for row in rows[tied].tolist()]
+    tied[tied] = [keys[int(row)] > last for row in rows[tied]]
     return rows[(value[rows] > least) | (same & (ordinal[rows] > at)) | tied]
 
 

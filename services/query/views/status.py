@@ -14,7 +14,6 @@ from services.query.reads import Document
 from services.query.sources import Sources
 from services.query.views.freshness import ACCEPTING, MEASURING, revisions, shown
 
-ROW_GROUPS = (ACCEPTING, MEASURING)
 NEWEST_RUNS = 20
 
 
@@ -65,13 +64,13 @@ class Status(Answer):
 async def status(sources: Sources) -> Status:
     """Services, row groups, and the newest runs."""
     reads, partitions = sources.reads, sources.row_partitions
-    (runs, _), problems, lags, *progress = await asyncio.gather(
+    (runs, _), problems, lags, accepting, measuring = await asyncio.gather(
         reads.listing(MODEL_RUNS, {}, order=(("created_unix_ms", -1),), page_size=NEWEST_RUNS, page_token=None),
         sources.peers.problems(),
         sources.peers.lags(),
-        *(reads.progress(group, partitions) for group in ROW_GROUPS),
+        reads.progress(ACCEPTING, partitions),
+        reads.progress(MEASURING, partitions),
     )
-    groups = dict(zip(ROW_GROUPS, progress, strict=True))
     summaries, jobs = await asyncio.gather(
         reads.several(RUN_SUMMARIES, [run["run_id"] for run in runs]),
         reads.several(IMPORT_JOBS, [run["open_import"] for run in runs if run["open_import"]]),
@@ -83,9 +82,9 @@ async def status(sources: Sources) -> Status:
             ServiceStatus(name="query", ready=True, problem=None),
             *(ServiceStatus(name=name, ready=problem is None, problem=problem) for name, problem in problems.items()),
         ],
-        topics=[topic for group in groups for topic in _topics(group, groups[group], lags)],
+        topics=[*_topics(ACCEPTING, accepting, lags), *_topics(MEASURING, measuring, lags)],
         runs=[
-            _run(run, summaries.get(run["run_id"]), jobs.get(run["open_import"] or ""), revisions(groups[MEASURING]))
+            _run(run, summaries.get(run["run_id"]), jobs.get(run["open_import"] or ""), revisions(measuring))
             for run in runs
         ],
     )
