@@ -1,0 +1,33 @@
+"""Wires metrics and runs it: `python -m services.metrics`."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+
+from services.common.eventlog.consumer import RunLoop
+from services.common.readmodel.columns import Columns
+from services.common.runtime import telemetry
+from services.common.runtime.service import Context, Parts, run_service
+from services.metrics.loops import RunsLoop, rows_loop
+from sightline.evaluation import warm
+
+
+async def build(context: Context) -> Parts:
+    """The loop that keeps rows, and the loop that measures runs."""
+    log, store, settings = context.log, context.store, context.settings
+    await asyncio.to_thread(warm)
+    rows = rows_loop(log, store, settings.row_partitions, context.loop_metrics)
+    columns = Columns(store, settings.columns_max_bytes)
+    runs = RunsLoop(log, store, columns, context.loop_metrics, observe=telemetry.MEASURED.observe)
+    for loop in (rows, runs.loop):
+        context.health.check(loop.group, partial(_joined, loop))
+    return Parts(background=[rows, runs])
+
+
+async def _joined(loop: RunLoop) -> str | None:
+    return None if loop.ready else "not in its group yet"
+
+
+if __name__ == "__main__":
+    run_service("metrics", build)

@@ -1,0 +1,72 @@
+"""The two loops of the service, from their parts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from services.common.eventlog.clock import Clock
+from services.common.eventlog.consumer import Limits, RunLoop
+from services.common.eventlog.metrics import LoopMetrics
+from services.common.eventlog.port import EventLog
+from services.common.readmodel.columns import Columns
+from services.common.readmodel.mongo import ReadModel
+from services.metrics import handlers, memory, run_owner
+from services.metrics.needs import two_step_loader
+from services.metrics.pacing import RunPacing
+from services.metrics.standing import read_standing
+
+_RUNS_AT_ONCE = 2
+
+
+def rows_loop(log: EventLog, store: ReadModel, row_partitions: int, metrics: LoopMetrics | None = None) -> RunLoop:
+    """Keeps truths and run rows."""
+    return RunLoop(
+        log,
+        store,
+        memory.GROUP,
+        handlers.TOPICS,
+        handlers.RowsHandler(row_partitions),
+        loader=two_step_loader(store),
+        metrics=metrics,
+        in_thread=True,
+    )
+
+
+class RunsLoop:
+    """Measures runs, and holds their columns while it runs."""
+
+    def __init__(
+        self,
+        log: EventLog,
+        store: ReadModel,
+        columns: Columns,
+        metrics: LoopMetrics | None = None,
+        *,
+        clock: Clock | None = None,
+        observe: Callable[[float], None] = lambda _seconds: None,
+    ) -> None:
+        clock = clock or Clock()
+        pacing = RunPacing()
+        self._columns = columns
+        self.loop = RunLoop(
+            log,
+            store,
+            run_owner.GROUP,
+            run_owner.TOPICS,
+            run_owner.RunsHandler(),
+            loader=run_owner.Measuring(columns, partial(read_standing, store), pacing, clock, observe),
+            pacing=pacing,
+            limits=Limits(in_flight=_RUNS_AT_ONCE),
+            clock=clock,
+            metrics=metrics,
+        )
+
+    async def run(self) -> None:
+        """Run until `stop`."""
+        await self.loop.run()
+
+    async def stop(self) -> None:
+        """Finish what is in hand, then let go of the columns."""
+        await self.loop.stop()
+        await self._columns.close()

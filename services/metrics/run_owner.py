@@ -1,0 +1,88 @@
+"""Group `metrics.runs`: whoever owns a run's partition of `run-touched` measures the whole run.
+
+A run's rows lie on many partitions. The owner first takes touches from the log, then looks how far the row partitions
+are, and measures columns that include at least that: so no touch is counted as seen that wasn't.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+from services.common.eventlog.clock import Clock
+from services.common.eventlog.handling import Batch, Handler, Outcome, Read, Replace, State
+from services.common.eventlog.topics import RUN_TOUCHED
+from services.common.readmodel import collections
+from services.common.readmodel.columns import Columns, UnknownRun
+from services.common.readmodel.following import Standing
+from services.metrics.pacing import RunPacing
+from services.metrics.summaries import NOTHING, measure, summary_document
+
+GROUP = "metrics.runs"
+TOPICS = (RUN_TOUCHED,)
+RUN_SUMMARIES = collections.RUN_SUMMARIES.name
+
+_REACH_SECONDS = 10.0
+
+
+class RunsHandler(Handler):
+    """Stores what the loader measured. Pure."""
+
+    def recall(self, partition: int) -> Sequence[Read]:
+        """Nothing: each computation stands by itself."""
+        return ()
+
+    def remember(self, partition: int, state: State) -> None:
+        """Nothing."""
+
+    def reads(self, batch: Batch, memory: Any) -> Sequence[Read]:
+        """Nothing: see `Measuring`."""
+        return ()
+
+    def handle(self, batch: Batch, state: State, memory: Any) -> Outcome:
+        """One summary for each run that the batch touched."""
+        return Outcome([Replace(RUN_SUMMARIES, summary) for summary in state.get(RUN_SUMMARIES, ())])
+
+
+class Measuring:
+    """The loader of the run owner: brings columns up to what MongoDB holds now, and measures the touched runs."""
+
+    def __init__(
+        self,
+        columns: Columns,
+        standing: Callable[[], Awaitable[Standing]],
+        pacing: RunPacing,
+        clock: Clock,
+        observe: Callable[[float], None] = lambda _seconds: None,
+    ) -> None:
+        self._columns = columns
+        self._standing = standing
+        self._pacing = pacing
+        self._clock = clock
+        self._observe = observe
+
+    async def __call__(self, batch: Batch, memory: Any) -> State:
+        """The summaries of all runs that the batch touched."""
+        touched = {(d.event.project_id, d.event.run_touched.run_id): None for d in batch.deliveries}
+        return {RUN_SUMMARIES: [await self._summary(project_id, run_id) for project_id, run_id in touched]}
+
+    async def _summary(self, project_id: str, run_id: str) -> dict[str, Any]:
+        begun = self._clock.now()
+        now = await self._standing()
+        numbers = NOTHING
+        try:
+            async with self._columns.run(project_id, run_id) as view:
+                await view.reach({partition: at["rev"] for partition, at in now.items()}, _REACH_SECONDS)
+                moment = view.current
+                now = moment.progress
+                numbers = await asyncio.to_thread(measure, moment.evidence)
+        except UnknownRun:
+            # Its marker comes later, and touches it again.
+            pass
+        cost = self._clock.now() - begun
+        self._pacing.measured(run_id, cost)
+        self._observe(cost)
+        return summary_document(
+            project_id, run_id, numbers, now, computed_unix_ms=self._clock.unix_ms(), cost_ms=round(1000 * cost, 3)
+        )

@@ -1,0 +1,28 @@
+"""Where the row partitions stand in the read model right now."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from services.common.eventlog.handling import Read
+from services.common.readmodel.collections import PROGRESS, ROW_PARTITIONS, under
+from services.common.readmodel.following import PartitionState, Standing
+from services.common.readmodel.mongo import ReadModel
+from services.metrics.memory import GROUP
+
+
+async def read_standing(store: ReadModel) -> Standing:
+    """Progress and markers of all row partitions, of one moment."""
+    async with store.snapshot() as moment:
+        progress = await moment.find(Read(PROGRESS.name, {"_id": under(GROUP)}, {"rev": 1, "offsets": 1}))
+        memories = await moment.find(Read(ROW_PARTITIONS.name, {"_id": under(GROUP)}, {"markers": 1}))
+    markers = {_partition(each): each["markers"] for each in memories}
+    return {
+        partition: PartitionState(rev=each["rev"], offsets=each["offsets"], markers=markers.get(partition, {}))
+        for each in progress
+        for partition in (_partition(each),)
+    }
+
+
+def _partition(document: dict[str, Any]) -> int:
+    return int(document["_id"].rpartition("/")[2])

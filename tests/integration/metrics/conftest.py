@@ -1,0 +1,95 @@
+"""The service's loops on a real log and a real MongoDB."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from services.common.eventlog.port import Message
+from services.common.eventlog.sqlite import SqliteLog
+from services.common.eventlog.topics import GROUND_TRUTH, PREDICTIONS, topics
+from services.common.readmodel.columns import Columns
+from services.common.readmodel.mongo import ReadModel
+from services.metrics.loops import RunsLoop, rows_loop
+from sightline.wire.events.v1.event_pb2 import Event
+from tests.unit.metrics.saying import PARTITIONS, PROJECT, key_of, topic_of
+
+
+class World:
+    """A log, a read model and the two loops."""
+
+    def __init__(self, log: SqliteLog, store: ReadModel) -> None:
+        self.log = log
+        self.store = store
+
+    async def say(self, *events: Event) -> None:
+        """Append row events where their keys belong."""
+        await self.log.append([Message(topic_of(e), key_of(e).encode(), e.SerializeToString()) for e in events])
+
+    async def mark(self, *events: Event) -> None:
+        """Append markers and ends of imports to every row partition."""
+        await self.log.append(
+            [
+                Message(topic_of(e), PROJECT.encode(), e.SerializeToString(), partition)
+                for e in events
+                for partition in range(PARTITIONS)
+            ]
+        )
+
+    @contextlib.asynccontextmanager
+    async def running(self, *, rows: bool = True, runs: bool = True) -> AsyncIterator[None]:
+        """The loops run."""
+        parts = []
+        if rows:
+            parts.append(rows_loop(self.log, self.store, PARTITIONS))
+        if runs:
+            parts.append(RunsLoop(self.log, self.store, Columns(self.store, 1 << 28)))
+        tasks = [asyncio.create_task(part.run()) for part in parts]
+        try:
+            yield
+        finally:
+            for part in parts:
+                await part.stop()
+            await asyncio.gather(*tasks)
+
+    async def until(self, true: Callable[[], Awaitable[object]], seconds: float = 20.0) -> None:
+        """Wait until something is so."""
+        async with asyncio.timeout(seconds):
+            while not await true():
+                await asyncio.sleep(0.02)
+
+    async def rows_done(self) -> bool:
+        """Whether every row event is applied."""
+        ends = {topic: await self.log.end_offsets(topic) for topic in (GROUND_TRUTH, PREDICTIONS)}
+        for partition in range(PARTITIONS):
+            offsets = (await self.store.read_progress("metrics.rows", partition)).offsets
+            if any(offsets.get(topic, 0) < end[partition] for topic, end in ends.items()):
+                return False
+        return True
+
+    async def summary(self, run: str) -> dict | None:
+        return await self.store.get("run_summaries", f"{PROJECT}/{run}")
+
+    async def settled(self, run: str) -> bool:
+        """Whether the summary of a run rests on all there is."""
+        summary = await self.summary(run)
+        if summary is None or not await self.rows_done():
+            return False
+        for partition in range(PARTITIONS):
+            progress = await self.store.read_progress("metrics.rows", partition)
+            at = summary["version"].get(str(partition), {"offsets": {}})
+            if any(at["offsets"].get(topic, 0) < offset for topic, offset in progress.offsets.items()):
+                return False
+        return True
+
+
+@pytest.fixture
+async def world(store: ReadModel, tmp_path: Path) -> AsyncIterator[World]:
+    log = SqliteLog(tmp_path / "log.sqlite")
+    await log.open(topics(PARTITIONS))
+    yield World(log, store)
+    await log.close()

@@ -1,0 +1,165 @@
+"""The whole service on a real log and a real MongoDB: the numbers are pycocotools', whatever came first."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from typing import Any
+
+import numpy as np
+import pytest
+
+from services.common.eventlog.handling import Read
+from sightline.evaluation import evaluate
+from tests.unit.evaluation import oracle
+from tests.unit.evaluation.synthetic import coco
+from tests.unit.metrics.saying import DATASET, committed, created, ended, truth, upsert
+
+
+def said_by(files: tuple[dict[str, Any], list[dict[str, Any]]]) -> tuple[list[Any], list[Any]]:
+    """Truth events and prediction events of COCO files; classes in the order of category ids, from 1."""
+    gt, results = files
+    classes = {category: i + 1 for i, category in enumerate(sorted(c["id"] for c in gt["categories"]))}
+    by_image: dict[int, tuple[list[Any], list[Any]]] = {image["id"]: ([], []) for image in gt["images"]}
+    for a in gt["annotations"]:
+        by_image[a["image_id"]][0].append(a)
+    for r in results:
+        by_image[r["image_id"]][1].append(r)
+    truths, predictions = [], []
+    for image, (annotations, found) in by_image.items():
+        event = truth(
+            f"{image}.jpg",
+            [(classes[a["category_id"]], tuple(a["bbox"]), bool(a.get("iscrowd"))) for a in annotations],
+            ordinal=image,
+            import_id="imp_t",
+        )
+        areas = [a["area"] for a in annotations]
+        event.ground_truth_replaced.boxes.areas = np.array(areas, "<f8").tobytes()
+        truths.append(event)
+        boxes = [(classes[r["category_id"]], tuple(r["bbox"]), r["score"]) for r in found]
+        predictions.append(upsert(f"{image}.jpg", "run_a", boxes, import_id="imp_p", replace=True))
+    return truths, predictions
+
+
+def check(summary: dict[str, Any], files: tuple[dict[str, Any], list[dict[str, Any]]]) -> None:
+    gt, results = files
+    for name, value in oracle.twelve(oracle.evaluated(gt, results)).items():
+        assert summary["coco"][name] == (None if value is None else pytest.approx(value, abs=1e-9)), name
+    ours = evaluate(gt, results)
+    total = ours.metrics(iou=0.5, confidence=0.5)["total"]
+    counts = summary["counts"]
+    for name in ("true_positive", "false_positive", "false_negative"):
+        assert counts[name] == total[f"{name}_count"]
+    assert summary["rows"] == len(gt["images"])
+    assert summary["predictions"] == len(results)
+    assert summary["truths"] == len(gt["annotations"])
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_any_order_of_arrival_equals_pycocotools(world, seed):
+    files = coco(seed, images=40, classes=4, truths=5, detections=20)
+    truths, predictions = said_by(files)
+    dice = random.Random(seed)
+
+    async def tell_truth():
+        dice.shuffle(truths)
+        await world.say(*truths)
+        await world.mark(ended("imp_t", unlabel_others=True))
+        await asyncio.sleep(dice.choice([0, 0.2]))
+        await world.mark(committed(1, 10))
+
+    async def tell_predictions():
+        dice.shuffle(predictions)
+        for start in range(0, len(predictions), 7):
+            await world.say(*predictions[start : start + 7])
+            if start == 14:
+                await world.mark(created("run_a", 1, 20))
+            await asyncio.sleep(0.01)
+        await world.mark(ended("imp_p", run="run_a"))
+
+    async with world.running():
+        for tell in dice.sample([tell_truth, tell_predictions], 2):
+            await tell()
+            await asyncio.sleep(dice.choice([0, 0.5]))
+        await world.until(lambda: world.settled("run_a"))
+        check(await world.summary("run_a"), files)
+
+
+async def test_a_summary_survives_a_stop_between_rows_and_runs(world):
+    """Touches wait on the log: whoever comes measures, and imports again change nothing."""
+    files = coco(11, images=20, classes=3, truths=4, detections=10)
+    truths, predictions = said_by(files)
+    await world.mark(created("run_a", 1, 20))
+    await world.say(*truths, *predictions)
+    await world.mark(committed(1, 10), ended("imp_p", run="run_a"))
+    async with world.running(runs=False):
+        await world.until(world.rows_done)
+    assert await world.summary("run_a") is None
+    async with world.running(rows=False):
+        await world.until(lambda: world.settled("run_a"))
+    check(await world.summary("run_a"), files)
+
+    for event in predictions:
+        event.predictions_upserted.import_id = "imp_again"
+    await world.say(*predictions)
+    await world.mark(ended("imp_again", run="run_a"))
+    async with world.running():
+        await world.until(lambda: world.settled("run_a"))
+    check(await world.summary("run_a"), files)
+
+
+async def test_trace_9_a_marker_on_a_partition_without_predictions_touches_the_run(world):
+    """Some row partitions hold only missed truths, and the version's marker comes last of all."""
+    await world.mark(created("run_a", 1, 20))
+    async with world.running():
+        await world.say(*(truth(f"image-{i}", [(1, (0, 0, 10, 10), False)]) for i in range(12)))
+        await world.until(lambda: world.settled("run_a"))
+        before = await world.summary("run_a")
+        assert before["counts"]["false_negative"] == 12
+        await world.mark(committed(1, 30))
+        await world.until(lambda: world.settled("run_a"))
+    markers = [at["markers"]["ground-truth"] for at in (await world.summary("run_a"))["version"].values()]
+    assert markers == [30] * 4
+
+
+async def test_trace_12_an_import_that_changes_nothing_still_ends(world):
+    """All of it goes to the dead letters: its ends touch the run all the same."""
+    await world.mark(created("run_a", 1, 20), committed(1, 10))
+    bad = [upsert(f"image-{i}", "run_a", [(0, (0, 0, 1, 1), 0.5)], import_id="imp_p") for i in range(4)]
+    async with world.running():
+        await world.until(lambda: world.settled("run_a"))
+        await world.say(*bad)
+        await world.mark(ended("imp_p", run="run_a"))
+        await world.until(lambda: world.settled("run_a"))
+    summary = await world.summary("run_a")
+    assert (summary["predictions"], summary["coco"]["map"]) == (0, None)
+    assert sum((await world.log.end_offsets("dead-letters")).values()) == 4
+
+
+async def test_a_run_that_nobody_knows_has_a_summary_of_nothing(world):
+    async with world.running():
+        await world.say(upsert("image-1", "run_ghost", [(1, (0, 0, 1, 1), 0.5)]))
+        await world.until(lambda: world.settled("run_ghost"))
+    summary = await world.summary("run_ghost")
+    assert set(summary["coco"].values()) == {None}
+    assert (summary["rows"], summary["predictions"]) == (0, 0)
+    [row] = await world.store.find(Read("run_rows", {}))
+    assert row["dataset_version"] is None
+    assert row["_id"] == f"default/run_ghost@{DATASET}/image-1"
+
+
+async def test_truth_that_changes_after_predictions_is_paired_again(world):
+    box = (0, 0, 10, 10)
+    async with world.running():
+        await world.mark(created("run_a", 1, 20))
+        await world.say(truth("image-1", [(1, box, False)]), upsert("image-1", "run_a", [(1, box, 0.9)]))
+        await world.until(lambda: world.settled("run_a"))
+        assert (await world.summary("run_a"))["counts"]["true_positive"] == 1
+        await world.say(truth("image-1", [(1, (50, 50, 5, 5), False)], import_id="imp_t"))
+        await world.until(lambda: world.settled("run_a"))
+        counts = (await world.summary("run_a"))["counts"]
+        assert (counts["true_positive"], counts["false_positive"], counts["false_negative"]) == (0, 1, 1)
+        await world.mark(ended("imp_other", unlabel_others=True))
+        await world.until(lambda: world.settled("run_a"))
+        summary = await world.summary("run_a")
+        assert (summary["rows"], summary["predictions"]) == (0, 0)
