@@ -1,4 +1,4 @@
-"""Pack the golden events: from tests/golden/NAME.json, which people read, to NAME.bin, which is what lies on the log."""
+"""Pack the golden events: from tests/golden/NAME.json, which people read, to NAME.bin, as it lies on the log."""
 
 from __future__ import annotations
 

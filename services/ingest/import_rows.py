@@ -22,12 +22,13 @@ async def import_rows(job: Job, body: AsyncIterator[bytes]) -> None:
     events = EventMaker(job.project_id, job.dataset_id, job.import_id)
     async for block in parse_ahead(body, reader.feed, reader.finish):
         job.reject(block.rejections)
-        await append_all(job, (events.data_row(_said(row)) for row in block.rows))
+        await append_all(job, (events.data_row(said_of_row(row)) for row in block.rows))
         job.accepted += len(block.rows)
         job.place = block.lines
 
 
-def _said(row: DataRow) -> DataRowUpserted:
+def said_of_row(row: DataRow) -> DataRowUpserted:
+    """The event's payload for a line of the file."""
     said = DataRowUpserted(
         global_key=row.global_key,
         ordinal=row.ordinal,

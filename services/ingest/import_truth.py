@@ -16,8 +16,8 @@ from services.common.readmodel.mongo import ReadModel
 from services.ingest.events import EventMaker, packed
 from services.ingest.handlers.rows import DATA_ROWS
 from services.ingest.handlers.world import DATASETS, ONTOLOGIES
-from services.ingest.import_predictions import Classes, classes
 from services.ingest.imports import Job, JobFailed, append_all
+from services.ingest.labels import Classes, classes
 from services.ingest.uploads import parse_ahead
 from services.ingest.version_rows import rows_are_known
 from sightline.domain.kinds import BOX
@@ -41,27 +41,13 @@ class TruthImport:
 
     async def run(self, job: Job, body: AsyncIterator[bytes]) -> None:
         """Say on the log all that the file says. Nothing is said of a file that can't be read to its end."""
-        reader = TruthReader()
-        try:
-
-            def feed(piece: bytes) -> Iterable[None]:
-                reader.feed(piece)
-                job.bytes = reader.position
-                return ()
-
-            def finish() -> Iterable[Truth]:
-                return (reader.finish(),)
-
-            truths = [truth async for truth in parse_ahead(body, feed, finish) if truth is not None]
-        finally:
-            reader.close()
-        truth = truths[0]
+        truth = await _read(job, body)
         known, mapping = await self._classes(job, truth)
         said = await asyncio.to_thread(_said, job, truth, known)
         kept = await self._keep_their_truth(job, truth, ~said)
         events = EventMaker(job.project_id, job.dataset_id, job.import_id)
         await append_all(job, _rows(events, truth))
-        await append_all(job, _truths(events, truth, said, known))
+        await append_all(job, truths(events, truth, said, known))
         job.accepted = sum(len(truth.annotations(image)) for image in np.flatnonzero(said).tolist())
         ends = [
             events.ended(GROUND_TRUTH, partition, unlabel_others=not kept)
@@ -94,6 +80,21 @@ class TruthImport:
             if await self._store.find(Read(DATA_ROWS, filter, {"_id": 1})):
                 return True
         return False
+
+
+async def _read(job: Job, body: AsyncIterator[bytes]) -> Truth:
+    reader = TruthReader()
+
+    def feed(piece: bytes) -> Iterable[Truth]:
+        reader.feed(piece)
+        job.bytes = reader.position
+        return ()
+
+    try:
+        (truth,) = [truth async for truth in parse_ahead(body, feed, lambda: (reader.finish(),))]
+    finally:
+        reader.close()
+    return truth
 
 
 def _said(job: Job, truth: Truth, known: Classes) -> npt.NDArray[np.bool_]:
@@ -139,7 +140,7 @@ def _rows(events: EventMaker, truth: Truth) -> Iterator[Message]:
         yield events.data_row(row)
 
 
-def _truths(events: EventMaker, truth: Truth, said: npt.NDArray[np.bool_], known: Classes) -> Iterator[Message]:
+def truths(events: EventMaker, truth: Truth, said: npt.NDArray[np.bool_], known: Classes) -> Iterator[Message]:
     """The truth of every image that it is said of, also where that is empty."""
     for image in np.flatnonzero(said).tolist():
         records = truth.annotations(image)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import re
@@ -51,7 +52,7 @@ def expected(items: list[dict[str, Any]]) -> Columns:
 
 def split(data: bytes, cuts: Iterable[int]) -> list[bytes]:
     places = [0, *sorted(cut % (len(data) + 1) for cut in cuts), len(data)]
-    return [data[a:b] for a, b in zip(places, places[1:], strict=False)]
+    return [data[a:b] for a, b in itertools.pairwise(places)]
 
 
 longs = st.integers(-(2**63), 2**63 - 1)
@@ -208,8 +209,8 @@ def test_results_of_other_kinds_are_named(kind: str) -> None:
 
 
 def test_zero_is_a_size_and_a_score_and_absent_is_not_zero() -> None:
-    data = b'[{"image_id": 0, "category_id": 0, "bbox": [0, 0, 0, 0], "score": 0}, {"image_id": 0, "category_id": 0, "bbox": [0, 0, 0, 0]}]'
-    (*_, confidences, _), rejections = read([data])
+    item = {"image_id": 0, "category_id": 0, "bbox": [0, 0, 0, 0]}
+    (*_, confidences, _), rejections = read([json.dumps([{**item, "score": 0}, item]).encode()])
     assert (confidences, rejections) == ([0.0, None], [])
 
 

@@ -17,7 +17,7 @@ from sightline.formats.coco import Truth, TruthReader, read_truth, truth_digest
 from sightline.formats.faults import FileBroken
 
 TRUTH: dict[str, Any] = {
-    "info": {"description": "with \"quotes\" and [brackets}", "contributors": ["a", {"b": [1, 2, [3]]}]},
+    "info": {"description": 'with "quotes" and [brackets}', "contributors": ["a", {"b": [1, 2, [3]]}]},
     "licenses": [],
     "images": [
         {"id": 7, "file_name": "b.jpg", "width": 640, "height": 480},
@@ -227,7 +227,10 @@ def test_bad_images(image: dict[str, Any], code: str) -> None:
         (b'{"images": [] "annotations": []}', "comma is missing"),
         (b'{"info": {"a": 1', "cut off"),
         (b'{"images": [], annotations: []}', "no key"),
-        (b'{"images": [], "annotations": [], "categories": [{"id": 1, "name": "a"}, {"id": 2, "name": "a"}]}', "same name"),
+        (
+            b'{"images": [], "annotations": [], "categories": [{"id": 1, "name": "a"}, {"id": 2, "name": "a"}]}',
+            "same name",
+        ),
         (b'{"images": [], "annotations": [], "categories": []} x', "follows"),
     ],
 )
@@ -254,9 +257,7 @@ def test_what_lies_under_other_keys_is_passed_over_in_bounded_memory() -> None:
 
 def test_large_shuffled_truth_keeps_file_order_inside_images() -> None:
     r = random.Random(1)
-    annotations = [
-        {"id": i, "image_id": r.randrange(50), "category_id": 1, "bbox": [i, 0, 1, 1]} for i in range(5_000)
-    ]
+    annotations = [{"id": i, "image_id": r.randrange(50), "category_id": 1, "bbox": [i, 0, 1, 1]} for i in range(5_000)]
     images = [{"id": i, "file_name": f"{i}.png"} for i in range(50)]
     r.shuffle(images)
     truth = read({"annotations": annotations, "categories": [{"id": 1, "name": "c"}], "images": images}, 1000)

@@ -1,0 +1,144 @@
+"""Ingest makes the golden events, and understands those that it reads."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from services.common.eventlog.topics import CATALOG, DATA_ROWS, GROUND_TRUTH, PREDICTIONS, row_key
+from services.ingest.accept import Columns, RowNames, Windows
+from services.ingest.events import EventMaker
+from services.ingest.import_rows import said_of_row
+from services.ingest.import_truth import truths
+from services.ingest.labels import classes
+from sightline.formats.coco import read_truth
+from sightline.formats.data_rows import DataRowReader
+from sightline.wire.events.v1.data_rows_pb2 import DataRowUpserted
+from sightline.wire.events.v1.event_pb2 import Event
+from sightline.wire.events.v1.predictions_pb2 import IMPORT_MODE_REPLACE
+
+GOLDEN = Path(__file__).resolve().parents[2] / "golden"
+KEY = "a/ü 1.jpg"
+
+
+def golden(name: str) -> Event:
+    return Event.FromString((GOLDEN / f"{name}.bin").read_bytes())
+
+
+def same(value: bytes, name: str) -> None:
+    """Equal but for who, when and which."""
+    expected, made = golden(name), Event.FromString(value)
+    assert made.event_id
+    assert made.time_unix_ms > 0
+    made.event_id, made.time_unix_ms = expected.event_id, expected.time_unix_ms
+    assert made == expected
+
+
+@pytest.fixture
+def events() -> EventMaker:
+    return EventMaker("default", "ds_golden", "imp_golden", "run_golden", IMPORT_MODE_REPLACE)
+
+
+def test_data_row(events: EventMaker) -> None:
+    line = (
+        '{"global_key": "a/ü 1.jpg", "ordinal": -7, "asset_url": "images/a.jpg", "width": 640, "height": 480, '
+        '"split": "Validation", "metadata": {"light": "dusk", "density": 0.5}}'
+    )
+    reader = DataRowReader()
+    blocks = [*reader.feed(line.encode()), *reader.finish()]
+    message = events.data_row(said_of_row(blocks[0].rows[0]))
+    same(message.value, "data_row_upserted")
+    assert (message.topic, message.key) == (DATA_ROWS, f"default/ds_golden/{KEY}".encode())
+    assert isinstance(golden("data_row_upserted").data_row_upserted, DataRowUpserted)
+
+
+def test_ground_truth(events: EventMaker) -> None:
+    truth = read_truth(
+        [
+            '{"images": [{"id": -7, "file_name": "a/ü 1.jpg"}], "categories": [{"id": 9, "name": "x"}, '
+            '{"id": 3, "name": "y"}], "annotations": [{"id": 0, "image_id": -7, "category_id": 9, "bbox": '
+            '[10, 20, 30, 40], "area": 1100.5}, {"id": 9, "image_id": -7, "category_id": 3, "bbox": '
+            '[0.1, 0.2, 0, 4], "iscrowd": 1}]}'.encode()
+        ]
+    )
+    messages = list(truths(events, truth, np.array([True]), classes({9: 1, 3: 2})))
+    assert len(messages) == 1
+    same(messages[0].value, "ground_truth_replaced")
+    assert (messages[0].topic, messages[0].key) == (GROUND_TRUTH, f"default/ds_golden/{KEY}".encode())
+
+
+def test_empty_ground_truth(events: EventMaker) -> None:
+    file = '{"images": [{"id": -7, "file_name": "a/ü 1.jpg"}], "categories": [], "annotations": []}'
+    (message,) = truths(events, read_truth([file.encode()]), np.array([True]), classes({}))
+    same(message.value, "ground_truth_replaced_empty")
+
+
+def test_predictions(events: EventMaker) -> None:
+    windows = Windows(events, RowNames(["other", KEY], [0, 5]))
+    windows.add(
+        Columns(
+            np.array([1, 1, 1], np.int32),
+            np.array([1, 2, 1], np.int32),
+            np.array([[11, 19, 30, 42], [0.1, 0.2, 0, 4], [11, 19, 30, 42]]),
+            np.array([0.93, np.nan, 0.93]),
+            np.arange(3),
+        )
+    )
+    size, messages = windows.take()
+    (message,) = messages
+    assert size == 3
+    same(message.value, "predictions_upserted")
+    assert (message.topic, message.key, message.partition) == (PREDICTIONS, f"default/ds_golden/{KEY}".encode(), 5)
+    same(events.predictions(KEY, 5, None).value, "predictions_upserted_empty")
+
+
+def test_ends(events: EventMaker) -> None:
+    same(events.ended(PREDICTIONS, 0).value, "import_ended_predictions")
+    truth = EventMaker("default", "ds_golden", "imp_golden")
+    same(truth.ended(GROUND_TRUTH, 0, unlabel_others=True).value, "import_ended_truth")
+
+
+def test_the_catalog_understands_its_requests_and_tells_by_markers(catalog: Any) -> None:
+    order = (
+        "create_ontology",
+        "create_ontology_version",
+        "create_dataset",
+        "commit_dataset_version",
+        "create_model",
+        "create_model_run",
+        "begin_import",
+        "end_import",
+    )
+    told: dict[str, Event] = {}
+    for name in order:
+        event = golden(f"catalog_{name}")
+        outcome = catalog.apply((CATALOG, event.project_id, event))
+        assert not outcome.refused
+        told |= {e.event.marker.WhichOneof("what"): e.event for e in outcome.events}
+    decisions = catalog.store.collections["catalog_decisions"].values()
+    assert [d["outcome"] for d in decisions] == ["created"] * 7 + ["done"]
+    for what, event in told.items():
+        expected = golden(f"marker_{what}")
+        assert (event.producer, event.schema_version) == (expected.producer, expected.schema_version)
+        event.marker.source_offset = expected.marker.source_offset
+        assert event.marker == expected.marker
+
+
+def test_rows_understand_what_they_read(rows: Any) -> None:
+    key = row_key("default", "ds_golden", KEY)
+    for topic, name in (
+        (DATA_ROWS, "data_row_upserted"),
+        (GROUND_TRUTH, "ground_truth_replaced"),
+        (GROUND_TRUTH, "import_ended_truth"),
+        (GROUND_TRUTH, "marker_version_committed"),
+        (GROUND_TRUTH, "ground_truth_replaced_empty"),
+    ):
+        event = golden(name)
+        keyed = event.WhichOneof("payload") in ("data_row_upserted", "ground_truth_replaced")
+        assert not rows.apply((topic, key if keyed else "default", event)).refused
+    row = rows.store.collections["data_rows"][key]
+    assert (row["width"], row["split"], row["metadata"]) == (640, "validation", {"light": "dusk", "density": 0.5})
+    assert [(i["from"], i["to"], i["ordinal"]) for i in row["labelled"]] == [(1, 2, -7), (2, None, -7)]
