@@ -32,19 +32,21 @@ Packed arrays are little-endian `bytes`, as on the wire.
     ordinal (or null), import_id, count, class_ids, boxes, areas, crowds, annotation_ids
 
 ``run_rows`` (metrics, rows): what a run says of a row, with its pairs
-    _id project/run_id/global_key; row, project_id, dataset_id, run_id, global_key, partition, dataset_version (null
-    while the run is not known), import_id (of the last import that reached it), next_place, count, class_ids, boxes,
-    confidences, areas, places (int32), uuids, import_marks (uint8: 1 where import_id said it),
+    _id project/run_id/global_key (project/run_id@dataset_id/global_key while the run is not known); row, project_id,
+    dataset_id, run_id, global_key, partition, dataset_version (null while the run is not known), import_id (of the last
+    import that reached it; single writes leave it as it is), next_place, count, class_ids, boxes, confidences, areas,
+    places (int32), uuids (given, or made from content), import_marks (uint8: 1 where import_id said it),
     pair_count, pair_predictions (int32), pair_truths (int32), pair_overlaps (float64);
     predictions in canonical order (class, confidence descending with NaN as 1, place), pairs by (prediction, truth)
 
 ``row_partitions`` (one document per group and partition, written by the group's owner): what markers have told
-    _id group/partition; markers {topic: highest source_offset handled}, runs {run_id: {dataset_id, dataset_version,
-    source_offset}}, drafts {dataset_id: draft version number (absent: 1)}
+    _id group/partition; markers {topic: highest source_offset handled}, runs {run_id: {project_id, dataset_id,
+    dataset_version, source_offset}}, drafts {dataset_id: draft version number (absent: 1)}
 
 ``run_summaries`` (metrics, run owner): the default numbers of a run and what they rest on
     _id project/run_id; run_id, version {str(partition): {rev, offsets {topic: next}, markers {topic: source_offset}}},
-    coco {name: value or null}, coco_classes {str(class id): {...}}, counts (at the operating point), rows,
+    coco {name: value or null}, coco_classes {str(class id): {...}}, counts (at the operating point: {iou,
+    confidence, true_positive, false_positive, false_negative, classes {str(class id): the same three}}), rows,
     rows_predicted, predictions, truths, computed_unix_ms, cost_ms
 
 ``progress`` (operational; every group writes its own, through the run loop only)

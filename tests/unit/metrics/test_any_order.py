@@ -39,14 +39,16 @@ def some_box(dice: random.Random) -> tuple[float, float, float, float]:
 def some_truth(dice: random.Random) -> list[Event]:
     events: list[Event] = []
     version, source, imports = 1, 100, 0
+    markers: list[Event] = []
     for _ in range(dice.randrange(4, 14)):
         match dice.randrange(10):
             case 0:
                 source += 10
-                events.append(committed(version, source))
+                markers.append(committed(version, source))
+                events.append(markers[-1])
                 version += 1
-            case 1 if source > 100:
-                events.append(committed(version - 1, source))  # a late repeat
+            case 1 if markers:
+                events.append(dice.choice(markers))  # a late repeat
             case 2:
                 imports += 1
                 name = f"imp_t{imports}"
@@ -66,16 +68,16 @@ def some_truth(dice: random.Random) -> list[Event]:
 
 def some_predictions(dice: random.Random) -> list[Event]:
     events: list[Event] = []
-    source, markers = 1000, [created("run_a", dice.choice([1, 2]), 1010), created("run_b", 1, 1020)]
-    last: Event | None = None
+    markers = [created("run_a", dice.choice([1, 2]), 1010), created("run_b", 1, 1020)]
+    told: list[Event] = []
     while markers or len(events) < 18:
         run, key = dice.choice(["run_a", "run_b", "run_never"]), dice.choice(KEYS)
         match dice.randrange(12):
             case 0 if markers:
-                last = markers.pop(0)
-                events.append(last)
-            case 1 if last is not None:
-                events.append(last)
+                told.append(markers.pop(0))
+                events.append(told[-1])
+            case 1 if told:
+                events.append(dice.choice(told))  # a late repeat
             case 2:
                 events.append(delete(key, run, [uuid(dice.randrange(4)), uuid(9)]))
             case 3:
@@ -98,7 +100,6 @@ def some_predictions(dice: random.Random) -> list[Event]:
                         replace=dice.random() < 0.5,
                     )
                 )
-        source += 1
     return events
 
 
