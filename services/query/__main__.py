@@ -19,7 +19,7 @@ from sightline.evaluation import warm
 async def build(context: Context) -> Parts:
     """Wire the service."""
     settings = context.settings
-    warm()
+    await asyncio.to_thread(warm)
     columns = Columns(context.store, settings.columns_max_bytes)
     peers = Peers({"ingest": settings.ingest_url, "metrics": settings.metrics_url})
     sources = Sources(Reads(context.store), columns, peers, settings.row_partitions, settings.asset_root)

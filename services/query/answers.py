@@ -1,21 +1,24 @@
 """What every answer is made of: one set of types for HTTP, gRPC and the documentation.
 
-Names of fields are names in JSON and in `proto/`. What is undefined is null: not-a-number never leaves a view.
+Names of fields are names in JSON and in `proto/`. What is undefined is null: not-a-number can't be in an answer.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Generic, TypeVar
+from typing import Generic, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 Item = TypeVar("Item")
+
+Number = float | None
+"""A number, or null where it is undefined."""
 
 
 class Answer(BaseModel):
     """Base of all answers."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="null")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Page(Answer, Generic[Item]):
@@ -25,11 +28,3 @@ class Page(Answer, Generic[Item]):
     next_page_token: str | None = Field(
         default=None, description="give it as `page_token` for the next page; null at the end"
     )
-
-
-def _null_if_undefined(value: float | None) -> float | None:
-    return None if value is None or value != value else float(value)
-
-
-Number = Annotated[float | None, BeforeValidator(_null_if_undefined)]
-"""A number, or null where it is undefined."""

@@ -8,45 +8,15 @@ about again. What is kept of a run is named by its generation, so it is good unt
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
-from collections.abc import Hashable
-from typing import Generic, TypeVar
 
 from services.common.readmodel.columns import RunView
+from services.query.memory import LeastRecentlyUsed
 from sightline.evaluation.counts import Counts, PrefixCounts, count, prefix_counts
 from sightline.evaluation.evidence import Floats
 from sightline.evaluation.ordering import ByConfidence, by_confidence
 from sightline.evaluation.presence import present_classes
 
 MIB = 1 << 20
-
-Value = TypeVar("Value")
-
-
-class LeastRecentlyUsed(Generic[Value]):
-    """Values by key, with a limit on the sum of their sizes: what was used longest ago goes first."""
-
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
-        self._held = 0
-        self._values: OrderedDict[Hashable, tuple[Value, int]] = OrderedDict()
-
-    def get(self, key: Hashable) -> Value | None:
-        """The value, now the most recently used."""
-        found = self._values.get(key)
-        if found is None:
-            return None
-        self._values.move_to_end(key)
-        return found[0]
-
-    def put(self, key: Hashable, value: Value, size: int) -> None:
-        """Keep a value. One that is over the limit alone is not kept."""
-        _, before = self._values.pop(key, (None, 0))
-        self._values[key] = value, size
-        self._held += size - before
-        while self._held > self._limit:
-            _, (_, dropped) = self._values.popitem(last=False)
-            self._held -= dropped
 
 
 class Counting:
@@ -76,10 +46,10 @@ class Counting:
             self._sums.put(key, found, found.true_positive.nbytes + found.false_positive.nbytes)
         return found
 
-    async def present(self, run_id: str, view: RunView, *, cached: bool = True) -> list[int]:
+    async def present(self, run_id: str, view: RunView) -> list[int]:
         """Ids of the classes that have truths or predictions."""
         key = run_id, view.generation
-        found = self._present.get(key) if cached else None
+        found = self._present.get(key)
         if found is None:
             found = await asyncio.to_thread(present_classes, view.evidence)
             self._present.put(key, found, 1)

@@ -55,12 +55,22 @@ async def run_document(reads: Reads, run_id: str) -> Document:
 async def measured(sources: Sources, run_id: str) -> AsyncGenerator[Measured]:
     """A run with evidence that is at least as fresh as its summary, and stands still while it is looked at."""
     reads = sources.reads
-    document = await run_document(reads, run_id)
-    names, summary = await asyncio.gather(class_names(reads, document["ontology_id"]), reads.one(RUN_SUMMARIES, run_id))
+    document, names, summary = await asyncio.gather(
+        run_document(reads, run_id), _class_names(sources, run_id), reads.one(RUN_SUMMARIES, run_id)
+    )
     async with sources.columns.run(reads.project_id, run_id) as view:
         if summary is not None:
             await _reach(view, revisions(summary["version"]))
         yield Measured(document, names, summary, view)
+
+
+async def _class_names(sources: Sources, run_id: str) -> dict[int, str]:
+    """Names of a run's classes: one read, where the run's ontology is known."""
+    ontology_id = sources.ontologies.get(run_id)
+    if ontology_id is None:
+        ontology_id = str((await run_document(sources.reads, run_id))["ontology_id"])
+        sources.ontologies.put(run_id, ontology_id, 1)
+    return await class_names(sources.reads, ontology_id)
 
 
 async def _reach(view: RunView, revs: dict[int, int]) -> None:

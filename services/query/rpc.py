@@ -160,7 +160,7 @@ class GrpcServer:
     """Serves gRPC beside HTTP, on a port of its own."""
 
     def __init__(self, sources: Sources, host: str, port: int) -> None:
-        self._server = grpc.aio.server()
+        self._server = grpc.aio.server(options=(("grpc.so_reuseport", 0),))
         self._health = _aio_health.HealthServicer()
         add_to: Any = self._server  # the generated functions say nothing of types
         query_pb2_grpc.add_QueryServiceServicer_to_server(QueryService(sources), add_to)  # pyright: ignore[reportUnknownMemberType]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from services.common.readmodel.columns import Columns
 from services.query.counting import Counting
+from services.query.memory import LeastRecentlyUsed
 from services.query.peers import Peers
 from services.query.reads import Reads
 
@@ -21,3 +22,5 @@ class Sources:
     row_partitions: int
     asset_root: Path | None = None
     counting: Counting = field(default_factory=Counting)
+    ontologies: LeastRecentlyUsed[str] = field(default_factory=lambda: LeastRecentlyUsed(10_000))
+    """Of runs that were asked about before: a run's ontology never changes."""

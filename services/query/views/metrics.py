@@ -82,7 +82,7 @@ async def run_metrics(sources: Sources, run_id: str, thresholds: Thresholds, *, 
         evidence = run.evidence
         least = thresholds.per_class(run.names, evidence.class_count)
         counts = await sources.counting.counts(run_id, run.view, thresholds.iou, least, cached=cached)
-        present = await sources.counting.present(run_id, run.view, cached=cached)
+        present = await sources.counting.present(run_id, run.view)
         names = {class_id: run.name(class_id) for class_id in present}
         total, classes = counts_report(counts, names)
         summary: Document = run.summary or {"coco": {}, "coco_classes": {}}

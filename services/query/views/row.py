@@ -27,6 +27,7 @@ from sightline.evaluation.evidence import (
     TruthColumns,
 )
 from sightline.evaluation.matching import Matches, Verdict, match
+from sightline.evaluation.report import nulls
 
 PredictionVerdict = Literal["below_threshold", "true_positive", "false_positive", "ignored"]
 TruthVerdict = Literal["found", "missed", "crowd"]
@@ -196,7 +197,7 @@ def _predictions(
 ) -> list[RowPrediction]:
     uuids: bytes = run_row.get("uuids", b"")
     boxes = _column(run_row, "boxes", "<f8").reshape(-1, 4)
-    confidences = _column(run_row, "confidences", "<f8")
+    confidences = nulls(_column(run_row, "confidences", "<f8"))
     predictions = evidence.predictions
     return [
         RowPrediction(

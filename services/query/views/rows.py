@@ -22,6 +22,7 @@ from services.query.views.assets import asset_link
 from sightline.evaluation.counts import Counts, RowValues, row_values_of_matches
 from sightline.evaluation.evidence import Bools, Evidence, Floats, Longs, Segments
 from sightline.evaluation.matching import Matches, Verdict, match
+from sightline.evaluation.report import nulls
 
 Sort = Literal["ordinal", "confidence", "-confidence", "iou", "-iou"]
 
@@ -117,7 +118,7 @@ async def run_rows(
                 **data_row_fields(dataset_id, key, known.get(f"{dataset_id}/{key}")),
             )
             for row, key, numbers, confidence in zip(
-                found.rows, keys, row_numbers(found.values), found.confidence, strict=True
+                found.rows, keys, row_numbers(found.values), nulls(found.confidence), strict=True
             )
         ]
     return Page(items=items, next_page_token=None if found.end is None else tokens.write(asked, found.end))
@@ -126,16 +127,16 @@ async def run_rows(
 def row_numbers(values: RowValues) -> Iterator[dict[str, Any]]:
     """The fields of `RowCounts`, row after row."""
     counts = values.counts
-    columns = {
-        "tp": counts.true_positive,
-        "fp": counts.false_positive,
-        "fn": counts.false_negative,
-        "precision": counts.precision,
-        "recall": counts.recall,
-        "f1": counts.f1,
-        "iou": values.iou,
+    columns: dict[str, list[Any]] = {
+        "tp": counts.true_positive.tolist(),
+        "fp": counts.false_positive.tolist(),
+        "fn": counts.false_negative.tolist(),
+        "precision": nulls(counts.precision),
+        "recall": nulls(counts.recall),
+        "f1": nulls(counts.f1),
+        "iou": nulls(values.iou),
     }
-    for numbers in zip(*(column.tolist() for column in columns.values()), strict=True):
+    for numbers in zip(*columns.values(), strict=True):
         yield dict(zip(columns, numbers, strict=True))
 
 
