@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 
 import numpy as np
 
@@ -14,7 +14,8 @@ from services.ingest.accept import Columns, Windows
 from services.ingest.events import EventMaker
 from services.ingest.handlers.world import MODEL_RUNS
 from services.ingest.imports import Imports, Job, JobFailed, append_all
-from services.ingest.labels import Classes, load_classes
+from services.ingest.labels import load_classes
+from services.ingest.lookup import Lookup
 from services.ingest.uploads import parse_ahead
 from services.ingest.version_rows import VersionRows, load_version_rows, rows_are_known
 from sightline.formats.coco import ResultBlock, ResultReader
@@ -43,9 +44,18 @@ class PredictionImport:
         windows = Windows(events, rows.names)
 
         reader = ResultReader()
-        async for block in parse_ahead(body, reader.feed, reader.finish):
+
+        def fitting(blocks: Iterable[ResultBlock]) -> Iterable[Columns]:
+            return [accepted(job, block, rows, known) for block in blocks]
+
+        def feed(piece: bytes) -> Iterable[Columns]:
+            return fitting(reader.feed(piece))
+
+        def finish() -> Iterable[Columns]:
+            return fitting(reader.finish())
+
+        async for columns in parse_ahead(body, feed, finish):
             job.bytes = reader.position
-            columns = accepted(job, block, rows, known)
             if windows.add(columns):
                 await self._send(job, windows)
         await self._send(job, windows)
@@ -63,10 +73,10 @@ class PredictionImport:
         await self._imports.renew(job)
 
 
-def accepted(job: Job, block: ResultBlock, rows: VersionRows, known: Classes) -> Columns:
+def accepted(job: Job, block: ResultBlock, rows: VersionRows, known: Lookup) -> Columns:
     """Leave out what names no row or no class."""
     job.reject(block.rejections)
-    row, row_known = rows.find(block.image_id)
+    row, row_known = rows.by_image.find(block.image_id)
     class_id, class_known = known.find(block.category_id)
     job.warnings["zero_size"] += int(np.count_nonzero((block.box[:, 2] == 0) | (block.box[:, 3] == 0)))
     job.warnings["outside_picture"] += rows.outside(row, block.box)

@@ -17,7 +17,7 @@ from services.ingest.events import EventMaker, packed
 from services.ingest.handlers.rows import DATA_ROWS
 from services.ingest.handlers.world import DATASETS, ONTOLOGIES
 from services.ingest.imports import Job, JobFailed, append_all
-from services.ingest.labels import Classes, classes
+from services.ingest.lookup import Lookup
 from services.ingest.uploads import parse_ahead
 from services.ingest.version_rows import rows_are_known
 from sightline.domain.kinds import BOX
@@ -59,7 +59,7 @@ class TruthImport:
         if not kept:
             job.end.truth_digest = await asyncio.to_thread(truth.digest)
 
-    async def _classes(self, job: Job, truth: Truth) -> tuple[Classes, dict[int, int]]:
+    async def _classes(self, job: Job, truth: Truth) -> tuple[Lookup, dict[int, int]]:
         """Which class each category of the file is, by name."""
         dataset = await self._store.get(DATASETS, f"{job.project_id}/{job.dataset_id}")
         ontology = await self._store.get(ONTOLOGIES, f"{job.project_id}/{dataset['ontology_id']}") if dataset else None
@@ -67,7 +67,7 @@ class TruthImport:
             raise JobFailed("the dataset's ontology is not there any more")
         of_name = {c["name"]: c["id"] for c in ontology["versions"][-1]["classes"] if c["kind"] == BOX.name}
         mapping = {id: of_name[name] for id, name in truth.categories.items() if name in of_name}
-        return classes(mapping), mapping
+        return Lookup(mapping), mapping
 
     async def _keep_their_truth(self, job: Job, truth: Truth, withheld: npt.NDArray[np.bool_]) -> bool:
         """Whether rows that the import can't speak for have truth, which stays. Then it isn't the whole truth."""
@@ -97,16 +97,16 @@ async def _read(job: Job, body: AsyncIterator[bytes]) -> Truth:
     return truth
 
 
-def _said(job: Job, truth: Truth, known: Classes) -> npt.NDArray[np.bool_]:
+def _said(job: Job, truth: Truth, known: Lookup) -> npt.NDArray[np.bool_]:
     """The images whose truth is said whole. A row with a rejected annotation keeps the truth it had."""
     job.rejections = truth.rejections
     said = ~truth.withheld
-    unknown = set(truth.categories) - set(known.category_ids.tolist())
+    unknown = set(truth.categories) - set(known.ids.tolist())
     for image in range(len(truth.names)):
         records = truth.annotations(image)
         fine = np.ones(len(records), np.bool_)
         if unknown:
-            fine = np.isin(records["category_id"], known.category_ids)
+            fine = np.isin(records["category_id"], known.ids)
             said[image] &= fine.all()
         if said[image]:
             box = records["box"]
@@ -140,7 +140,7 @@ def _rows(events: EventMaker, truth: Truth) -> Iterator[Message]:
         yield events.data_row(row)
 
 
-def truths(events: EventMaker, truth: Truth, said: npt.NDArray[np.bool_], known: Classes) -> Iterator[Message]:
+def truths(events: EventMaker, truth: Truth, said: npt.NDArray[np.bool_], known: Lookup) -> Iterator[Message]:
     """The truth of every image that it is said of, also where that is empty."""
     for image in np.flatnonzero(said).tolist():
         records = truth.annotations(image)

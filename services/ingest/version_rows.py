@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from services.common.eventlog.consumer import RunLoop
 from services.common.eventlog.handling import Read
@@ -16,8 +15,9 @@ from services.common.eventlog.port import EventLog, Position
 from services.common.eventlog.topics import DATA_ROWS, GROUND_TRUTH, row_key
 from services.common.readmodel.mongo import ReadModel
 from services.common.runtime.errors import Problem
-from services.ingest.accept import Floats, Ints, Longs, RowNames
+from services.ingest.accept import Floats, RowNames
 from services.ingest.handlers.rows import DATA_ROWS as DATA_ROWS_COLLECTION
+from services.ingest.lookup import Ints, Lookup
 
 PATIENCE_SECONDS = 60.0
 
@@ -33,15 +33,8 @@ class VersionRows:
     """How many rows are labelled in the version."""
     sizes: Floats
     """Width and height of each row's picture; infinite where they are not known."""
-    _ordinals: Longs
-    _places: Ints
-
-    def find(self, ordinals: Longs) -> tuple[Ints, npt.NDArray[np.bool_]]:
-        """The row of each image id, and whether there is one."""
-        if not len(self._ordinals):
-            return np.zeros(len(ordinals), np.int32), np.zeros(len(ordinals), np.bool_)
-        at = np.minimum(np.searchsorted(self._ordinals, ordinals), len(self._ordinals) - 1)
-        return self._places[at], self._ordinals[at] == ordinals
+    by_image: Lookup
+    """The place of the row of each image id."""
 
     def outside(self, rows: Ints, boxes: Floats) -> int:
         """How many boxes reach out of their picture, by more than rounding."""
@@ -69,14 +62,11 @@ def version_rows(documents: Sequence[Mapping[str, Any]], version: int) -> Versio
     for place, (_, ordinal) in enumerate(rows):
         if ordinal is not None:
             places.setdefault(ordinal, place)
-    ordinals = np.fromiter(places.keys(), np.int64, len(places))
-    by_ordinal = np.argsort(ordinals)
     return VersionRows(
         RowNames([row["global_key"] for row, _ in rows], [row["partition"] for row, _ in rows]),
         len(labelled),
         np.array([[row["width"] or np.inf, row["height"] or np.inf] for row, _ in rows], np.float64).reshape(-1, 2),
-        ordinals[by_ordinal],
-        np.fromiter(places.values(), np.int32, len(places))[by_ordinal],
+        Lookup(places),
     )
 
 

@@ -13,7 +13,7 @@ from services.ingest.accept import Columns, RowNames, Windows
 from services.ingest.events import EventMaker
 from services.ingest.import_rows import said_of_row
 from services.ingest.import_truth import truths
-from services.ingest.labels import classes
+from services.ingest.lookup import Lookup
 from sightline.formats.coco import read_truth
 from sightline.formats.data_rows import DataRowReader
 from sightline.wire.events.v1.data_rows_pb2 import DataRowUpserted
@@ -64,7 +64,7 @@ def test_ground_truth(events: EventMaker) -> None:
             '[0.1, 0.2, 0, 4], "iscrowd": 1}]}'.encode()
         ]
     )
-    messages = list(truths(events, truth, np.array([True]), classes({9: 1, 3: 2})))
+    messages = list(truths(events, truth, np.array([True]), Lookup({9: 1, 3: 2})))
     assert len(messages) == 1
     same(messages[0].value, "ground_truth_replaced")
     assert (messages[0].topic, messages[0].key) == (GROUND_TRUTH, f"default/ds_golden/{KEY}".encode())
@@ -72,7 +72,7 @@ def test_ground_truth(events: EventMaker) -> None:
 
 def test_empty_ground_truth(events: EventMaker) -> None:
     file = '{"images": [{"id": -7, "file_name": "a/ü 1.jpg"}], "categories": [], "annotations": []}'
-    (message,) = truths(events, read_truth([file.encode()]), np.array([True]), classes({}))
+    (message,) = truths(events, read_truth([file.encode()]), np.array([True]), Lookup({}))
     same(message.value, "ground_truth_replaced_empty")
 
 
