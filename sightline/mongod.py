@@ -25,6 +25,7 @@ REPLICA_SET = "sightline"
 _FREE_BYTES_WANTED = 512 << 20
 _LOG_BYTES_KEPT = 32 << 20
 _POLL_SECONDS = 0.02
+_VANISHING_SECONDS = 2.0
 
 
 class MongodError(Exception):
@@ -117,7 +118,7 @@ class Mongod:
 
     def _refuse_second(self) -> None:
         """One killed a moment ago gets time to vanish; a live one stays in charge of its files."""
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + _VANISHING_SECONDS
         while (pid := _owner(self.data)) is not None:
             if time.monotonic() > deadline:
                 raise MongodError(

@@ -16,6 +16,7 @@ from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
 from services.common.progress import BatchTooLarge, CommitUnknown, LostRace
+from services.common.readmodel.abandoned import IDLE_SECONDS, end_abandoned
 from services.common.readmodel.collections import PROGRESS
 from services.common.readmodel.driver import Client, Database, Document, Operation, Session, bulk_write
 
@@ -38,11 +39,14 @@ async def commit(
     patience: float,
 ) -> None:
     """Store the operations and the progress, or nothing. See `ProgressStore.commit`."""
-    deadline = time.monotonic() + patience
+    begun = time.monotonic()
+    deadline = begun + patience
     for pause in _pauses():
         try:
             async with await client.start_session(causal_consistency=False) as session:
-                session.start_transaction(ReadConcern("snapshot"), WriteConcern("majority"))
+                session.start_transaction(
+                    ReadConcern("snapshot"), WriteConcern("majority"), max_commit_time_ms=int(patience * 1000)
+                )
                 await _write(session, database, progress, expected_rev, operations)
                 await _finish(session, deadline)
             return
@@ -54,6 +58,8 @@ async def commit(
             if not error.has_error_label(_TRANSIENT) or time.monotonic() > deadline:
                 raise
         await _refuse_other(database, progress, expected_rev)
+        if time.monotonic() > begun + IDLE_SECONDS / 2:
+            await end_abandoned(client)
         await asyncio.sleep(pause)
 
 

@@ -8,6 +8,9 @@ from typing import Any
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorClientSession, AsyncIOMotorDatabase
 from pymongo import DeleteMany, DeleteOne, ReplaceOne, UpdateMany
 
+APP_NAME = "sightline"
+"""How the server knows our connections."""
+
 Document = dict[str, Any]
 Operation = ReplaceOne[Any] | DeleteOne | UpdateMany | DeleteMany
 Client = AsyncIOMotorClient[Document]

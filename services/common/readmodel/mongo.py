@@ -28,7 +28,7 @@ from services.common.eventlog.handling import Read, Write
 from services.common.progress import Progress
 from services.common.readmodel.collections import COLLECTIONS, PROGRESS, Collection
 from services.common.readmodel.commit import commit
-from services.common.readmodel.driver import Client, Database, Document, bulk_write
+from services.common.readmodel.driver import APP_NAME, Client, Database, Document, bulk_write
 from services.common.readmodel.packing import pack_progress, progress_id, unpack_progress
 from services.common.readmodel.paging import Order, Page, beyond, place_of, total_order
 from services.common.readmodel.snapshot import Snapshot
@@ -37,7 +37,8 @@ from services.common.readmodel.writes import compile_writes
 COMMIT_SECONDS = 15.0
 """How long a commit is tried again before its outcome is called unknown, or its error is passed on."""
 
-_SELECTION_SECONDS = 10.0
+_SELECTION_MS = 10_000
+_SILENCE_MS = 60_000
 _BATCH_DOCUMENTS = 10_000
 _WIRE_VERSION_5_0 = 13
 _NAMESPACE_EXISTS = 48
@@ -69,7 +70,11 @@ class ReadModel:
         """
         try:
             client: Client = AsyncIOMotorClient(
-                url, appname="sightline", serverSelectionTimeoutMS=int(_SELECTION_SECONDS * 1000), tz_aware=True
+                url,
+                appname=APP_NAME,
+                serverSelectionTimeoutMS=_SELECTION_MS,
+                socketTimeoutMS=_SILENCE_MS,
+                tz_aware=True,
             )
         except (ConfigurationError, ValueError) as error:
             raise ReadModelError(f"the address of MongoDB can't be read: {error}") from error

@@ -5,6 +5,7 @@ Rows are numbered as they come and keep their numbers. A change is seen once, in
 
 from __future__ import annotations
 
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ from sightline.evaluation.evidence import Ints, Longs
 Fields = Mapping[str, Any]
 
 _ROW_BYTES = 200
-"""What the name of a row takes: the string, its places in a dictionary and in a list, and a few numbers."""
+"""What a row takes beside its entries: its name, the name's places in a dictionary and a list, a few numbers."""
 
 _PREDICTIONS: Final = {"class_ids": "<i4", "confidences": "<f8", "areas": "<f8", "places": "<i4"}
 _PAIRS: Final = {"pair_predictions": "<i4", "pair_truths": "<i4", "pair_overlaps": "<f8"}
@@ -82,6 +83,8 @@ class Table(ABC):
         numbers = self.numbers
         for name in names:
             if name not in numbers:
+                # One string for a row, however many runs say something of it.
+                name = sys.intern(name)
                 numbers[name] = len(self.names)
                 self.names.append(name)
         return np.array([numbers[name] for name in names], np.int64)

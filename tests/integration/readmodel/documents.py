@@ -22,14 +22,14 @@ NO_PAIRS = {"pair_count": 0, "pair_predictions": b"", "pair_truths": b"", "pair_
 Document = dict[str, Any]
 
 
-def truth(chance: random.Random, name: str, begin: int) -> Document:
+def truth(chance: random.Random, name: str, begin: int, dataset_id: str = DATASET) -> Document:
     """Rows `n…` have an ordinal, not always one of their own; rows `x…` have none."""
     count = chance.choice((0, 1, 2, 5))
     return {
-        "_id": f"{PROJECT}/{DATASET}/{name}@{begin}",
-        "row": f"{PROJECT}/{DATASET}/{name}",
+        "_id": f"{PROJECT}/{dataset_id}/{name}@{begin}",
+        "row": f"{PROJECT}/{dataset_id}/{name}",
         "project_id": PROJECT,
-        "dataset_id": DATASET,
+        "dataset_id": dataset_id,
         "global_key": name,
         "partition": 0,
         "from": begin,

@@ -4,13 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import random
+import signal
+import sys
+import time
+from pathlib import Path
 
 import pytest
+from pymongo.errors import OperationFailure, PyMongoError
 
 from services.common.eventlog.handling import Delete, DeleteMany, Read, Replace, UpdateMany
 from services.common.eventlog.port import Message
-from services.common.progress import LostRace, Progress
+from services.common.progress import BatchTooLarge, CommitUnknown, LostRace, Progress
+from services.common.readmodel.columns import Columns
+from services.common.readmodel.initiate import initiate
 from services.common.readmodel.mongo import ReadModel
+from sightline.mongod import Mongod, Process
+from tests.integration.readmodel.conftest import FailCommands
+from tests.integration.readmodel.documents import truth
 
 GROUP = "metrics.rows"
 
@@ -60,6 +70,167 @@ async def test_writes_apply_in_their_order(store: ReadModel) -> None:
     found = {document["_id"]: document["n"] for document in await store.find(Read("truths", {}))}
     assert found == {"a": 2, "c": 8, "d": 9, "f": 7}
     assert await store.get("run_rows", "x") == {"_id": "x"}
+
+
+@pytest.mark.parametrize("command", ["update", "commitTransaction"])
+@pytest.mark.parametrize(
+    "how",
+    [
+        {"closeConnection": True},
+        {"errorCode": 112, "errorLabels": ["TransientTransactionError"]},  # WriteConflict
+        {"errorCode": 189, "errorLabels": ["TransientTransactionError"]},  # PrimarySteppedDown
+    ],
+    ids=["connection closed", "conflict", "stepped down"],
+)
+async def test_a_passing_failure_is_tried_again(
+    store: ReadModel, fail_commands: FailCommands, command: str, how: dict[str, object]
+) -> None:
+    await store.write([Replace("truths", {"_id": "old"})])
+    await fail_commands(command, times=2, **how)
+
+    writes = [Delete("truths", "old"), Replace("truths", {"_id": "a"})]
+    await store.commit(GROUP, 0, expected_rev=0, progress=Progress(1, "me"), writes=writes)
+
+    assert await store.find(Read("truths", {})) == [{"_id": "a"}]
+    assert await store.read_progress(GROUP, 0) == Progress(1, "me")
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        {"errorCode": 50},  # MaxTimeMSExpired
+        {"writeConcernError": {"code": 64, "errmsg": "timed out"}},
+    ],
+    ids=["answer lost", "majority not told"],
+)
+async def test_a_commit_whose_answer_is_lost_is_asked_for_again(
+    store: ReadModel, fail_commands: FailCommands, how: dict[str, object]
+) -> None:
+    await fail_commands("commitTransaction", times=3, **how)
+
+    await store.commit(GROUP, 0, expected_rev=0, progress=Progress(1), writes=[Replace("truths", {"_id": "a"})])
+
+    assert await store.get("truths", "a")
+
+
+@pytest.mark.parametrize("stored", [True, False])
+async def test_a_commit_whose_answer_stays_lost_is_unknown(
+    store: ReadModel, fail_commands: FailCommands, stored: bool
+) -> None:
+    """It may be stored or not; either way the next who reads progress knows, and goes on from there.
+
+    One that never reached the server is open there and holds its documents: it is ended, not waited for.
+    """
+    impatient = ReadModel(store.client, store.database.name, commit_seconds=0.3)
+    told: dict[str, object] = {"writeConcernError": {"code": 64, "errmsg": "timed out"}}
+    await fail_commands("commitTransaction", times=1000, **(told if stored else {"errorCode": 50}))
+    writes = [Replace("truths", {"_id": "a", "n": 1})]
+
+    with pytest.raises(CommitUnknown):
+        await impatient.commit(GROUP, 0, expected_rev=0, progress=Progress(1, "me"), writes=writes)
+
+    await fail_commands("commitTransaction", times=0)
+    progress = await store.read_progress(GROUP, 0)
+    assert progress.rev == (1 if stored else 0)
+    following = Progress(progress.rev + 1, "me")
+    await store.commit(GROUP, 0, expected_rev=progress.rev, progress=following, writes=writes)
+    assert await store.find(Read("truths", {})) == [{"_id": "a", "n": 1}]
+
+
+async def test_a_transaction_left_open_by_a_killed_process_is_ended(
+    mongo_url: str, store: ReadModel, database_name: str
+) -> None:
+    program = f"""
+import asyncio, os, signal
+from services.common.eventlog.handling import Replace
+from services.common.progress import Progress
+from services.common.readmodel import commit
+from services.common.readmodel.mongo import ReadModel
+async def main():
+    store = await ReadModel.open({mongo_url!r}, {database_name!r})
+    async def die(session, deadline):
+        os.kill(os.getpid(), signal.SIGKILL)
+    commit._finish = die
+    writes = [Replace("truths", {{"_id": "a", "by": "the killed"}})]
+    await store.commit({GROUP!r}, 0, expected_rev=0, progress=Progress(1), writes=writes)
+asyncio.run(main())
+"""
+    killed = await asyncio.create_subprocess_exec(sys.executable, "-c", program)
+    assert await killed.wait() == -signal.SIGKILL
+    begun = time.monotonic()
+
+    writes = [Replace("truths", {"_id": "a", "by": "the next"})]
+    await store.commit(GROUP, 0, expected_rev=0, progress=Progress(1), writes=writes)
+
+    assert time.monotonic() - begun < 8
+    assert await store.find(Read("truths", {})) == [{"_id": "a", "by": "the next"}]
+
+
+async def test_an_error_that_does_not_pass_is_passed_on(store: ReadModel, fail_commands: FailCommands) -> None:
+    await fail_commands("update", times=1, errorCode=13)  # Unauthorized
+
+    with pytest.raises(OperationFailure):
+        await store.commit(GROUP, 0, expected_rev=0, progress=Progress(1), writes=[Replace("truths", {"_id": "a"})])
+
+    assert await store.read_progress(GROUP, 0) == Progress()
+    assert await store.get("truths", "a") is None
+
+
+async def test_what_is_too_large_for_a_transaction_is_said(store: ReadModel) -> None:
+    large = Replace("truths", {"_id": "a", "boxes": bytes(17 << 20)})
+    with pytest.raises(BatchTooLarge):
+        await store.commit(GROUP, 0, expected_rev=0, progress=Progress(1), writes=[large])
+
+    assert await store.read_progress(GROUP, 0) == Progress()
+
+
+async def test_a_server_killed_over_and_over_loses_nothing_and_applies_nothing_twice(tmp_path: Path) -> None:
+    """Every commit counts its rev into a document; readers follow it all the way, over every restart."""
+    mongod = Mongod.prepare(tmp_path)
+    process = await asyncio.to_thread(Process, mongod)
+    try:
+        await asyncio.to_thread(initiate, mongod.url)
+        store = await ReadModel.open(mongod.url, "killed")
+        await store.replace("model_runs", {"_id": "default/run", "dataset_id": "ds", "dataset_version": 1})
+        columns = Columns(store, 1 << 30)
+        acknowledged = 0
+        stop = False
+
+        async def write() -> None:
+            nonlocal acknowledged
+            while not stop:
+                try:
+                    progress = await store.read_progress(GROUP, 0)
+                    rev = progress.rev + 1
+                    counter = await store.get("data_rows", "counter") or {"n": 0}
+                    assert counter["n"] == progress.rev
+                    writes = [
+                        Replace("data_rows", {"_id": "counter", "n": rev}),
+                        Replace("truths", truth(random.Random(rev), f"n{rev % 40}", 1, "ds")),
+                    ]
+                    await store.commit(GROUP, 0, expected_rev=rev - 1, progress=Progress(rev), writes=writes)
+                    acknowledged = rev
+                except (PyMongoError, CommitUnknown):
+                    await asyncio.sleep(0.02)
+
+        async with columns.run("default", "run") as view:
+            writing = asyncio.create_task(write())
+            for _ in range(2):
+                before = acknowledged
+                while acknowledged < before + 15:
+                    await asyncio.sleep(0.01)
+                process.kill()
+                process = await asyncio.to_thread(Process, mongod)
+            stop = True
+            await writing
+            progress = await store.read_progress(GROUP, 0)
+            assert progress.rev >= acknowledged >= 30
+            await view.reach({0: progress.rev}, timeout=10)
+            assert sorted(view.rows) == sorted(each["global_key"] for each in await store.find(Read("truths", {})))
+        await columns.close()
+        await store.close()
+    finally:
+        process.kill()
 
 
 async def test_two_owners_of_a_partition_apply_every_event_once(store: ReadModel) -> None:

@@ -32,7 +32,7 @@ async def test_a_server_that_is_no_replica_set_is_refused(tmp_path: Path) -> Non
     prepared = Mongod.prepare(tmp_path)
     command = list(prepared.command)
     del command[command.index("--replSet") : command.index("--replSet") + 2]
-    alone = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    alone = subprocess.Popen(command, stdout=subprocess.DEVNULL)  # noqa: ASYNC220
     try:
         with pytest.raises(ReadModelError, match=r"no replica set.*rs\.initiate"):
             await ReadModel.open(f"mongodb://127.0.0.1:{prepared.port}", "any")

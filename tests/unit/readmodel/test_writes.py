@@ -1,0 +1,51 @@
+"""The fewest operations that leave the same documents."""
+
+from __future__ import annotations
+
+from pymongo import DeleteMany as BulkDeleteMany
+from pymongo import DeleteOne, ReplaceOne
+from pymongo import UpdateMany as BulkUpdateMany
+
+from services.common.eventlog.handling import Delete, DeleteMany, Replace, UpdateMany
+from services.common.readmodel.writes import compile_writes
+
+
+def test_the_last_write_of_a_document_stands() -> None:
+    compiled = compile_writes(
+        [
+            Replace("truths", {"_id": 1, "n": 1}),
+            Delete("truths", 2),
+            Replace("truths", {"_id": 1, "n": 2}),
+            Replace("truths", {"_id": 2, "n": 3}),
+            Replace("truths", {"_id": 3}),
+            Delete("truths", 3),
+            Replace("run_rows", {"_id": 1}),
+        ]
+    )
+
+    assert compiled == {
+        "truths": [
+            DeleteOne({"_id": 3}),
+            ReplaceOne({"_id": 1}, {"_id": 1, "n": 2}, upsert=True),
+            ReplaceOne({"_id": 2}, {"_id": 2, "n": 3}, upsert=True),
+        ],
+        "run_rows": [ReplaceOne({"_id": 1}, {"_id": 1}, upsert=True)],
+    }
+
+
+def test_what_concerns_many_documents_keeps_its_place() -> None:
+    compiled = compile_writes(
+        [
+            Replace("truths", {"_id": 1, "n": 1}),
+            UpdateMany("truths", {"n": 1}, {"$set": {"n": 2}}),
+            Replace("truths", {"_id": 1, "n": 1}),
+            DeleteMany("truths", {"n": 2}),
+        ]
+    )
+
+    put = ReplaceOne({"_id": 1}, {"_id": 1, "n": 1}, upsert=True)
+    assert compiled["truths"] == [put, BulkUpdateMany({"n": 1}, {"$set": {"n": 2}}), put, BulkDeleteMany({"n": 2})]
+
+
+def test_nothing_is_nothing() -> None:
+    assert compile_writes([]) == {}
