@@ -19,7 +19,9 @@ async def build(context: Context) -> Parts:
     await asyncio.to_thread(warm)
     rows = rows_loop(log, store, settings.row_partitions, context.loop_metrics)
     columns = Columns(store, settings.columns_max_bytes)
-    runs = RunsLoop(log, store, columns, context.loop_metrics, observe=telemetry.MEASURED.observe)
+    runs = RunsLoop(
+        log, store, columns, settings.row_partitions, context.loop_metrics, observe=telemetry.MEASURED.observe
+    )
     for loop in (rows, runs.loop):
         context.health.check(loop.group, partial(_joined, loop))
     return Parts(background=[rows, runs])

@@ -41,13 +41,14 @@ class RunsLoop:
         log: EventLog,
         store: ReadModel,
         columns: Columns,
+        row_partitions: int,
         metrics: LoopMetrics | None = None,
         *,
         clock: Clock | None = None,
         observe: Callable[[float], None] = lambda _seconds: None,
     ) -> None:
         clock = clock or Clock()
-        pacing = RunPacing()
+        pacing = RunPacing(row_partitions)
         self._columns = columns
         self.loop = RunLoop(
             log,

@@ -7,33 +7,50 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Sequence
+from typing import NamedTuple, TypeVar
 
 from services.common.eventlog.handling import Delivery
 
 FIRST_WAIT = 2.0
 """Seconds from the first touch of a run to its first computation, unless something ended: much more is coming."""
 LEAST_INTERVAL = 1.0
+"""Seconds between two computations at least, when something ended."""
+STREAM_INTERVAL = 2.0
+"""The same while more is coming. Longer, so that the end of a short import needn't wait for a number on the way."""
 COSTS_APART = 5.0
-"""A run is measured at most every LEAST_INTERVAL seconds, and every COSTS_APART times what it last cost."""
+"""And at least so many times what the run last cost."""
+GATHERING = 1.0
+"""What ends does so in every row partition: seconds from the first end to a computation without the others."""
 
 _REMEMBERED = 10_000
+
+_Remembered = TypeVar("_Remembered")
+
+
+class _Last(NamedTuple):
+    at: float
+    cost: float
 
 
 class RunPacing:
     """Lets a partition of `run-touched` go when all runs that wait in it may be measured (again)."""
 
-    def __init__(self) -> None:
-        self._first_touch: OrderedDict[str, float] = OrderedDict()
-        self._next: OrderedDict[str, float] = OrderedDict()
+    def __init__(self, row_partitions: int) -> None:
+        self._row_partitions = row_partitions
+        self._last: OrderedDict[str, _Last] = OrderedDict()
+        self._touched_since: OrderedDict[str, float] = OrderedDict()
+        self._ended_since: OrderedDict[str, float] = OrderedDict()
         self._cost: dict[str, float] = {}
 
     def delay(self, partition: int, waiting: Sequence[Delivery], now: float) -> float:
         """Seconds until what waits may be applied; 0: now."""
-        settled: dict[str, bool] = {}
+        ended: dict[str, set[int]] = {}
         for delivery in waiting:
             touched = delivery.event.run_touched
-            settled[touched.run_id] = touched.settled or settled.get(touched.run_id, False)
-        due = max((self._due(run_id, ended, now) for run_id, ended in settled.items()), default=now)
+            ends = ended.setdefault(touched.run_id, set())
+            if touched.settled:
+                ends.add(touched.row_partition)
+        due = max((self._due(run_id, len(ends), now) for run_id, ends in ended.items()), default=now)
         return max(0.0, due - now)
 
     def measured(self, run_id: str, seconds: float) -> None:
@@ -43,17 +60,27 @@ class RunPacing:
     def applied(self, partition: int, batch: Sequence[Delivery], seconds: float, now: float) -> None:
         """These touches are done with."""
         for run_id in {delivery.event.run_touched.run_id for delivery in batch}:
-            cost = self._cost.pop(run_id, 0.0)
-            self._next[run_id] = now + max(LEAST_INTERVAL, COSTS_APART * cost)
-            self._next.move_to_end(run_id)
-            self._first_touch.pop(run_id, None)
-        for remembered in (self._next, self._first_touch):
-            while len(remembered) > _REMEMBERED:
-                remembered.popitem(last=False)
+            _remember(self._last, run_id, _Last(now, self._cost.pop(run_id, 0.0)))
+            self._touched_since.pop(run_id, None)
+            self._ended_since.pop(run_id, None)
 
-    def _due(self, run_id: str, ended: bool, now: float) -> float:
-        if run_id in self._next:
-            return self._next[run_id]
-        if ended:
-            return now
-        return self._first_touch.setdefault(run_id, now) + FIRST_WAIT
+    def _due(self, run_id: str, ends: int, now: float) -> float:
+        last = self._last.get(run_id)
+        due = now
+        if 0 < ends < self._row_partitions:
+            due = _remember(self._ended_since, run_id, self._ended_since.get(run_id, now)) + GATHERING
+        elif not ends and last is None:
+            due = _remember(self._touched_since, run_id, self._touched_since.get(run_id, now)) + FIRST_WAIT
+        if last is None:
+            return due
+        interval = max(LEAST_INTERVAL if ends else STREAM_INTERVAL, COSTS_APART * last.cost)
+        return max(due, last.at + interval)
+
+
+def _remember(memory: OrderedDict[str, _Remembered], run_id: str, value: _Remembered) -> _Remembered:
+    """Put a value, and forget what was put longest ago when there is too much."""
+    memory[run_id] = value
+    memory.move_to_end(run_id)
+    if len(memory) > _REMEMBERED:
+        memory.popitem(last=False)
+    return value

@@ -68,19 +68,19 @@ class Measuring:
         return {RUN_SUMMARIES: [await self._summary(project_id, run_id) for project_id, run_id in touched]}
 
     async def _summary(self, project_id: str, run_id: str) -> dict[str, Any]:
-        begun = self._clock.now()
         now = await self._standing()
-        numbers = NOTHING
+        numbers, cost = NOTHING, 0.0
         try:
             async with self._columns.run(project_id, run_id) as view:
                 await view.reach({partition: at["rev"] for partition, at in now.items()}, _REACH_SECONDS)
                 moment = view.current
                 now = moment.progress
+                begun = self._clock.now()
                 numbers = await asyncio.to_thread(measure, moment.evidence)
+                cost = self._clock.now() - begun
         except UnknownRun:
             # Its marker comes later, and touches it again.
             pass
-        cost = self._clock.now() - begun
         self._pacing.measured(run_id, cost)
         self._observe(cost)
         return summary_document(

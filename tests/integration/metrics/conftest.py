@@ -47,7 +47,7 @@ class World:
         if rows:
             parts.append(rows_loop(self.log, self.store, PARTITIONS))
         if runs:
-            parts.append(RunsLoop(self.log, self.store, Columns(self.store, 1 << 28)))
+            parts.append(RunsLoop(self.log, self.store, Columns(self.store, 1 << 28), PARTITIONS))
         tasks = [asyncio.create_task(part.run()) for part in parts]
         try:
             yield

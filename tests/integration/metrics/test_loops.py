@@ -26,14 +26,14 @@ def said_by(files: tuple[dict[str, Any], list[dict[str, Any]]]) -> tuple[list[An
     for r in results:
         by_image[r["image_id"]][1].append(r)
     truths, predictions = [], []
-    for image, (annotations, found) in by_image.items():
+    for image, (marked, found) in by_image.items():
         event = truth(
             f"{image}.jpg",
-            [(classes[a["category_id"]], tuple(a["bbox"]), bool(a.get("iscrowd"))) for a in annotations],
+            [(classes[a["category_id"]], tuple(a["bbox"]), bool(a.get("iscrowd"))) for a in marked],
             ordinal=image,
             import_id="imp_t",
         )
-        areas = [a["area"] for a in annotations]
+        areas = [a["area"] for a in marked]
         event.ground_truth_replaced.boxes.areas = np.array(areas, "<f8").tobytes()
         truths.append(event)
         boxes = [(classes[r["category_id"]], tuple(r["bbox"]), r["score"]) for r in found]

@@ -62,7 +62,7 @@ async def summaries_of(columns: FakeColumns, *touches) -> list[dict]:
         columns.steps.append("standing")
         return AT_5
 
-    measuring = Measuring(columns, standing, RunPacing(), Clock())  # pyright: ignore
+    measuring = Measuring(columns, standing, RunPacing(1), Clock())  # pyright: ignore
     batch = Batch(0, touches)
     outcome = RunsHandler().handle(batch, await measuring(batch, None), None)
     assert not outcome.events
@@ -71,7 +71,7 @@ async def summaries_of(columns: FakeColumns, *touches) -> list[dict]:
 
 async def test_trace_10_polled_first_then_looked_and_never_less_than_mongodb_holds():
     steps: list = []
-    [summary] = await summaries_of(FakeColumns(steps), touch("run_a"), touch("run_a", settled=True))
+    [summary] = await summaries_of(FakeColumns(steps), touch("run_a"), touch("run_a", ended_in=0))
     assert steps == ["standing", ("look at", "default", "run_a"), ("reach", {0: 5})]
     assert summary["version"] == {"0": AT_6[0]}
     assert summary["_id"] == "default/run_a"
