@@ -18,7 +18,6 @@ from types import FrameType
 from typing import TYPE_CHECKING, Final
 
 from rich.console import Console
-from rich.table import Table
 
 from examples.digits.local_stack import PORT, LocalStack, StackError, choose_port, local_stack
 from sightline.cli.outcome import Stop
@@ -40,7 +39,8 @@ err = Console(stderr=True, highlight=False)
 
 def main() -> int:
     """Run the demo; the exit code."""
-    signal.signal(signal.SIGTERM, _end)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _end)
     once = os.environ.get("ONCE", "") not in ("", "0")
     try:
         missing = [name for module, name in NEEDED.items() if find_spec(module) is None]
@@ -60,7 +60,7 @@ def main() -> int:
 def _demonstrate(folder: Path, *, once: bool) -> None:
     # These take a second or two to import: what is missing should be said before.
     from examples.digits.build import Files, build
-    from examples.digits.show import Steps, averages, comparison
+    from examples.digits.show import Steps, results
     from examples.digits.upload import upload
 
     files = Files(folder / "digits")
@@ -74,9 +74,7 @@ def _demonstrate(folder: Path, *, once: bool) -> None:
                 stack.wait_until_ready()
             with Client(stack.url) as client:
                 measured = upload(client, files, steps)
-        answers = {name: one.metrics for name, one in measured.items()}
-        out.print(comparison(answers))
-        out.print(averages(answers))
+        out.print(results({name: one.metrics for name, one in measured.items()}))
         if not once:
             _serve(stack, files, measured)
     err.print("The stack has stopped.")
@@ -95,11 +93,10 @@ def _serve(stack: LocalStack, files: Files, measured: dict[str, Measured]) -> No
         "A scene": f"{stack.url}/v1/datasets/{newest.dataset_id}/data-rows/{scene}/asset",
         "Hunt for mistakes": f"some labels are wrong on purpose: {_short(files.mistakes)} tells which",
     }
-    grid = Table.grid(padding=(0, 3))
-    for title, text in hints.items():
-        grid.add_row(f"  [dim]{title}[/]", text)
     out.print(f"[bold green]Sightline is serving at {stack.url}[/]\n")
-    out.print(grid, soft_wrap=True)
+    for title, text in hints.items():
+        # Never wrapped, so that commands and addresses can be copied.
+        out.print(f"  [dim]{title:<20}[/]{text}", soft_wrap=True)
     out.print(f"\nCtrl-C ends it; the data stays in {_short(files.folder.parent)}.")
     try:
         stack.wait()
@@ -129,7 +126,7 @@ def _fail(why: str) -> int:
 
 
 def _end(number: int, frame: FrameType | None) -> None:
-    """SIGTERM ends the demo as Ctrl-C does: in order."""
+    """However the demo is asked to end, and wherever it was started: as Ctrl-C does, in order."""
     del number, frame
     raise KeyboardInterrupt
 

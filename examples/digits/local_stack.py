@@ -34,6 +34,8 @@ class LocalStack:
 
     url: str
     log: Path
+    begun: int
+    """How long the log was before: it is kept, since another stack may be writing to it."""
     _process: subprocess.Popen[bytes]
 
     def wait_until_ready(self) -> None:
@@ -73,7 +75,7 @@ class LocalStack:
             return False
 
     def _last_words(self) -> str:
-        lines = self.log.read_text(errors="replace").splitlines()[-LINES_SHOWN:]
+        lines = self.log.read_bytes()[self.begun :].decode(errors="replace").splitlines()[-LINES_SHOWN:]
         return "\n".join(f"  {line}" for line in lines) + f"\n  (all of it: {self.log})"
 
 
@@ -87,7 +89,8 @@ def local_stack(data_dir: Path, port: int, asset_root: Path) -> Generator[LocalS
     data_dir.mkdir(parents=True, exist_ok=True)
     asset_root.mkdir(parents=True, exist_ok=True)
     log = data_dir / "stack.log"
-    with log.open("wb") as output:
+    with log.open("ab") as output:
+        begun = output.tell()
         process = subprocess.Popen(
             # Tied to this process, so that not even a SIGKILL of the demo leaves a stack behind.
             [sys.executable, tether.__file__, str(os.getpid()), *up],
@@ -97,7 +100,7 @@ def local_stack(data_dir: Path, port: int, asset_root: Path) -> Generator[LocalS
             # Ctrl-C is for the demo, which then ends the stack in order: not for both at once.
             process_group=0,
         )
-    stack = LocalStack(f"http://{HOST}:{port}", log, process)
+    stack = LocalStack(f"http://{HOST}:{port}", log, begun, process)
     try:
         yield stack
     finally:

@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from rich import box
-from rich.console import Console
+from rich.console import Console, Group
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
@@ -78,6 +78,15 @@ class NamedSteps:
     def note(self, message: str) -> None:
         """As `Steps.note`."""
         self._steps.note(f"{self._name}: {message}")
+
+
+def results(runs: Mapping[str, Mapping[str, Any]]) -> Group:
+    """All there is to say of two runs, for stdout."""
+    older, newer = runs
+    answer = runs[newer]
+    point = Text(f"IoU ≥ {answer['iou']:g}, confidence ≥ {answer['confidence']:g}, in per cent", style="dim")
+    title = Text(f"{older} and {newer}  ", style="bold").append_text(point)
+    return Group("", title, "", comparison(runs), "", averages(runs), "")
 
 
 def comparison(runs: Mapping[str, Mapping[str, Any]]) -> Table:

@@ -72,5 +72,5 @@ def test_a_stack_that_ends_says_why(tmp_path: Path) -> None:
     with log.open("wb") as output:
         process = subprocess.Popen([sys.executable, "-c", "print('no room'); raise SystemExit(2)"], stdout=output)
     with pytest.raises(StackError, match=r"(?s)exit code 2.*no room") as told:
-        LocalStack(f"http://{HOST}:1", log, process).wait()
+        LocalStack(f"http://{HOST}:1", log, 0, process).wait()
     assert str(log) in str(told.value)
