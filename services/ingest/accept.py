@@ -14,14 +14,16 @@ import numpy.typing as npt
 
 from services.common.eventlog.port import Message
 from services.ingest.events import EventMaker
+from sightline.formats.json_elements import MOST_ELEMENTS
 from sightline.wire.events.v1.predictions_pb2 import BoxPredictions
 
 Ints = npt.NDArray[np.int32]
 Longs = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
-WINDOW = 512_000
-"""Most predictions in a window: 24 MB in columns."""
+WINDOW = 576_000
+"""Most predictions in a window: 28 MB in columns."""
+LARGEST_BLOCK = MOST_ELEMENTS
 SHORT_WINDOW = 64_000
 """Enough where the file is in the order of rows."""
 PREDICTIONS_PER_EVENT = 20_000
@@ -59,7 +61,11 @@ class Windows:
     def __init__(self, events: EventMaker, rows: RowNames) -> None:
         self._events = events
         self._rows = rows
-        self._blocks: list[Columns] = []
+        # Pages are taken as they are filled: a small import takes little.
+        self._row = np.empty(WINDOW, np.int32)
+        self._class_id = np.empty(WINDOW, "<i4")
+        self._box = np.empty((WINDOW, 4), "<f8")
+        self._confidence = np.empty(WINDOW, "<f8")
         self._size = 0
         self._in_window = np.zeros(len(rows.global_keys), np.bool_)
         self.named = np.zeros(len(rows.global_keys), np.bool_)
@@ -68,13 +74,17 @@ class Windows:
         """Place in the file, from 1, of the last prediction that was added."""
 
     def add(self, columns: Columns) -> bool:
-        """Take more; whether the window is full."""
-        self._blocks.append(columns)
-        self._size += len(columns)
+        """Take more, as long as the window is not full; whether it is full now."""
+        part = slice(self._size, self._size + len(columns))
+        self._row[part] = columns.row
+        self._class_id[part] = columns.class_id
+        self._box[part] = columns.box
+        self._confidence[part] = columns.confidence
+        self._size = part.stop
         self._in_window[columns.row] = True
         if len(columns):
             self.place = int(columns.place[-1]) + 1
-        if self._size >= WINDOW:
+        if self._size > WINDOW - LARGEST_BLOCK:
             return True
         if self._size < SHORT_WINDOW:
             return False
@@ -82,29 +92,35 @@ class Windows:
         return 2 * int(np.count_nonzero(self._in_window)) <= min(len(self._in_window), self._size)
 
     def take(self) -> tuple[int, Iterator[Message]]:
-        """End the window: how many predictions it has, and their events."""
-        blocks, size = self._blocks, self._size
-        self._blocks, self._size = [], 0
+        """End the window: how many predictions it has, and their events, to be taken before more is added."""
+        size, self._size = self._size, 0
         self.named |= self._in_window
         self._in_window[:] = False
-        return size, self._messages(blocks) if size else iter(())
+        return size, self._messages(size) if size else iter(())
 
-    def _messages(self, blocks: list[Columns]) -> Iterator[Message]:
-        row = np.concatenate([block.row for block in blocks])
+    def _messages(self, size: int) -> Iterator[Message]:
+        row = self._row[:size]
         # Sorting two bytes is a radix sort, several times as fast; most datasets have that few rows.
         narrow = row.astype(np.uint16) if len(self._rows.global_keys) <= 1 << 16 else row
         order = np.argsort(narrow, kind="stable")
-        row = row[order]
-        starts = np.flatnonzero(np.r_[True, row[1:] != row[:-1]])
-        class_ids = np.concatenate([block.class_id for block in blocks])[order].tobytes()
-        boxes = np.concatenate([block.box for block in blocks])[order].tobytes()
-        confidences = np.concatenate([block.confidence for block in blocks])[order].tobytes()
-        blocks.clear()
-        ends = np.append(starts[1:], len(row))
-        for begin, end in zip(starts.tolist(), ends.tolist(), strict=True):
-            index = int(row[begin])
-            for a in range(begin, end, PREDICTIONS_PER_EVENT):
-                b = min(a + PREDICTIONS_PER_EVENT, end)
+        ordered = row[order]
+        starts = np.flatnonzero(np.diff(ordered, prepend=-1))
+        ends = np.append(starts[1:], size)
+        indices = ordered[starts].tolist()
+        del narrow, ordered
+        spans = (
+            (index, a, min(a + PREDICTIONS_PER_EVENT, end))
+            for index, begin, end in zip(indices, starts.tolist(), ends.tolist(), strict=True)
+            for a in range(begin, end, PREDICTIONS_PER_EVENT)
+        )
+        for some in _together(spans):
+            # Gathered some events at a time: all at once would hold the window twice.
+            first, last = some[0][1], some[-1][2]
+            places = order[first:last]
+            class_ids, boxes = self._class_id[places].tobytes(), self._box[places].tobytes()
+            confidences = self._confidence[places].tobytes()
+            for index, begin, end in some:
+                a, b = begin - first, end - first
                 said = BoxPredictions(
                     count=b - a,
                     class_ids=class_ids[4 * a : 4 * b],
@@ -112,6 +128,22 @@ class Windows:
                     confidences=confidences[8 * a : 8 * b],
                 )
                 yield self._events.predictions(self._rows.global_keys[index], self._rows.partitions[index], said)
+
+
+Span = tuple[int, int, int]
+"""A row, and where its predictions begin and end."""
+
+
+def _together(spans: Iterator[Span]) -> Iterator[list[Span]]:
+    """Spans in groups of about an event's most predictions."""
+    group: list[Span] = []
+    for span in spans:
+        group.append(span)
+        if span[2] - group[0][1] >= PREDICTIONS_PER_EVENT:
+            yield group
+            group = []
+    if group:
+        yield group
 
 
 def in_batches(messages: Iterator[Message]) -> Iterator[list[Message]]:

@@ -31,7 +31,8 @@ BLOCK = 1 * MIB
 ELEMENT_LIMIT = 16 * MIB
 DEPTH_LIMIT = 200
 _KEY_LIMIT = 64 << 10
-_MOST_ELEMENTS = 1 << 16
+MOST_ELEMENTS = 1 << 16
+"""Most elements in one piece."""
 
 _BOM = b"\xef\xbb\xbf"
 _SPACE = b" \t\r\n"
@@ -135,7 +136,7 @@ class Elements:
         self._at = 0
         self._place = 0
         self._nesting = np.zeros(3, np.int64)
-        self._ends = np.empty(_MOST_ELEMENTS, np.int64)
+        self._ends = np.empty(MOST_ELEMENTS, np.int64)
         self._comma = np.empty(1, np.int64)
         self._found = np.zeros(2, np.int64)
 
