@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 from services.common.readmodel.columns import Columns
 from services.common.runtime.service import Context, Parts, run_service
 from services.query import rest
+from services.query.openapi import Writes
 from services.query.passthrough import Ingest
 from services.query.peers import Peers
 from services.query.reads import Reads
@@ -24,13 +26,14 @@ async def build(context: Context) -> Parts:
     peers = Peers({"ingest": settings.ingest_url, "metrics": settings.metrics_url})
     sources = Sources(Reads(context.store), columns, peers, settings.row_partitions, settings.asset_root)
     for name in peers.urls:
-        context.health.check(name, lambda name=name: peers.problem(name))
+        context.health.check(name, partial(peers.problem, name))
     grpc = GrpcServer(sources, settings.host, settings.grpc_port)
     ingest = Ingest(settings.ingest_url)
+    writes = Writes(partial(peers.description, "ingest"))
     return Parts(
         routers=[rest.front(sources), rest.reading(sources), rest.writing(ingest)],
-        background=[grpc, Closing(columns.close, peers.close, ingest.close)],
-        describe=rest.describe,
+        background=[grpc, writes, Closing(columns.close, peers.close, ingest.close)],
+        describe=partial(rest.describe, writes=writes),
     )
 
 

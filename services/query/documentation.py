@@ -21,6 +21,7 @@ TAGS = [
     {"name": "rows", "description": "Data rows: what a run got right and wrong on each."},
     {"name": "imports", "description": "Import jobs."},
     {"name": "catalog", "description": "Datasets, ontologies, models."},
+    {"name": "writes", "description": "What is passed on to the ingest service."},
     {"name": "status", "description": "How the server is doing."},
 ]
 

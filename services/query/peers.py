@@ -36,6 +36,16 @@ class Peers:
         """The same of all services."""
         return dict(zip(self.urls, await asyncio.gather(*map(self.problem, self.urls)), strict=True))
 
+    async def description(self, name: str) -> dict[str, Any] | None:
+        """What a service offers, in OpenAPI's words; None while it doesn't say."""
+        if name not in self.urls:
+            return None
+        try:
+            answer = await self._client.get(f"{self.urls[name]}/openapi.json")
+            return answer.json() if answer.status_code == 200 else None
+        except (httpx.TransportError, ValueError):
+            return None
+
     async def lags(self) -> dict[tuple[str, str, int], int]:
         """Events on the log that a group has not applied yet, by (group, topic, partition), as the services tell.
 

@@ -13,6 +13,7 @@ from starlette.requests import ClientDisconnect
 from services.common.runtime.errors import not_found
 from services.query import documentation, page, thresholds
 from services.query.answers import Answer, Page
+from services.query.openapi import Writes
 from services.query.passthrough import Ingest
 from services.query.sources import Sources
 from services.query.thresholds import Thresholds
@@ -105,11 +106,13 @@ def json(answer: Answer) -> Response:
     return Response(answer.__pydantic_serializer__.to_json(answer), media_type="application/json")
 
 
-def describe(app: FastAPI) -> None:
-    """Title and words of the whole API."""
+def describe(app: FastAPI, writes: Writes) -> None:
+    """Title and words of the whole API, writes included."""
     app.title = "Sightline"
     app.description = documentation.DESCRIPTION
     app.openapi_tags = documentation.TAGS
+    reads = app.openapi
+    app.openapi = lambda: writes.add_to(reads())
 
 
 def reading(sources: Sources) -> APIRouter:

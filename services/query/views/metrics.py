@@ -54,7 +54,7 @@ class TotalMetrics(Ratios):
     macro_f1: Number
 
 
-class ClassMetrics(Ratios, CocoNumbers):
+class ClassMetrics(CocoNumbers, Ratios):
     """One class. COCO's numbers are null for a class without truths: it is in none of COCO's means."""
 
     confidence: Number = Field(description="threshold of this class; null: nothing of it counted")

@@ -80,11 +80,16 @@ class RowCounts(Answer):
     )
 
 
-class RunRow(RowCounts):
-    """A row of a run. Counted predictions are those from their thresholds on."""
+class RowName(Answer):
+    """Which row, and its place in the dataset's order."""
 
     global_key: str
     ordinal: int
+
+
+class RunRow(RowCounts, RowName):
+    """A row of a run. Counted predictions are those from their thresholds on."""
+
     predictions: int = Field(description="whatever their confidence")
     truths: int = Field(description="crowds too")
     confidence: Number = Field(

@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from services.common.readmodel.columns import Columns
 from services.common.readmodel.mongo import ReadModel
 from services.common.runtime import errors
 from services.query import rest
+from services.query.openapi import Writes
 from services.query.passthrough import Ingest
 from services.query.peers import Peers
 from services.query.reads import Reads
@@ -70,7 +72,7 @@ async def opened(
     sources = Sources(Reads(store), columns, Peers(peers or {}), PARTITIONS, asset_root)
     app = FastAPI()
     errors.install(app)
-    rest.describe(app)
+    rest.describe(app, Writes(partial(sources.peers.description, "ingest")))
     for router in (rest.front(sources), rest.reading(sources), rest.writing(ingest or Ingest(""))):
         app.include_router(router)
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
