@@ -6,8 +6,10 @@ has nothing to do with rows; a file that is sorted by row fills events early, an
 
 from __future__ import annotations
 
+import mmap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -29,7 +31,7 @@ SHORT_WINDOW = 64_000
 PREDICTIONS_PER_EVENT = 20_000
 """An event stays below 1 MiB: a prediction takes 44 bytes."""
 APPEND_MESSAGES = 1_000
-APPEND_BYTES = 4 << 20
+APPEND_BYTES = 2 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +63,10 @@ class Windows:
     def __init__(self, events: EventMaker, rows: RowNames) -> None:
         self._events = events
         self._rows = rows
-        # Pages are taken as they are filled: a small import takes little.
-        self._row = np.empty(WINDOW, np.int32)
-        self._class_id = np.empty(WINDOW, "<i4")
-        self._box = np.empty((WINDOW, 4), "<f8")
-        self._confidence = np.empty(WINDOW, "<f8")
+        self._row = _column(WINDOW, "<i4")
+        self._class_id = _column(WINDOW, "<i4")
+        self._box = _column(4 * WINDOW, "<f8").reshape(WINDOW, 4)
+        self._confidence = _column(WINDOW, "<f8")
         self._size = 0
         self._in_window = np.zeros(len(rows.global_keys), np.bool_)
         self.named = np.zeros(len(rows.global_keys), np.bool_)
@@ -128,6 +129,11 @@ class Windows:
                     confidences=confidences[8 * a : 8 * b],
                 )
                 yield self._events.predictions(self._rows.global_keys[index], self._rows.partitions[index], said)
+
+
+def _column(size: int, kind: str) -> npt.NDArray[Any]:
+    """Memory of its own, not the heap's: pages are taken as they are filled, and all given back with the window."""
+    return np.frombuffer(mmap.mmap(-1, size * np.dtype(kind).itemsize), kind)
 
 
 Span = tuple[int, int, int]

@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 PIECE = 1 << 20
 """What is parsed at a time, and the most that a compressed chunk is unpacked to at a time."""
-AHEAD = 8
+AHEAD = 3
 """Blocks that may wait while the log is written."""
 ENCODINGS = ("identity", "gzip")
 
