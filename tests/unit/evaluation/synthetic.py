@@ -10,8 +10,11 @@ Json = dict[str, Any]
 def coco(
     seed: int, images: int = 20, classes: int = 5, truths: float = 5, detections: float = 30, crowded: bool = True
 ) -> tuple[Json, list[Json]]:
-    """Truth and results: jittered truths and clutter; crowds, empty images, absent classes, ties, duplicates, tiny and
-    huge boxes, areas that aren't width x height, more than 100 detections of one class in an image, all shuffled."""
+    """Truth and results: jittered truths and clutter, all shuffled.
+
+    With crowds, empty images, absent classes, ties, duplicates, twins in other classes, tiny and huge boxes, areas that
+    aren't width x height, and an image with more than 100 detections of one class.
+    """
     r = np.random.default_rng(seed)
     image_ids = r.permutation(10 * images)[:images].tolist()
     category_ids = (r.permutation(3 * classes)[:classes] + 1).tolist()
@@ -34,6 +37,9 @@ def coco(
                 }
             )
             mine.append([category_id, *box])
+            if r.random() < 0.15:
+                twin = {**annotations[-1], "iscrowd": 0, "area": annotations[-1]["area"] * float(r.choice([1, 0.2]))}
+                annotations.append({**twin, "category_id": int(r.choice([category_id, r.choice(with_truth)]))})
         clutter = 0 if r.random() < 0.1 else r.poisson(detections)
         for category_id, *box in mine:
             for _ in range(r.integers(0, 4)):
@@ -47,6 +53,9 @@ def coco(
         near = np.array(annotations[0]["bbox"]) + r.normal(0, 8, 4).clip(-40, 40) * [1, 1, 0, 0]
         results.append(_result(r, annotations[0]["image_id"], annotations[0]["category_id"], near.tolist()))
     results += [dict(results[i]) for i in r.integers(0, len(results), len(results) // 20)]
+    results += [
+        {**results[i], "category_id": int(r.choice(predicted))} for i in r.integers(0, len(results), len(results) // 10)
+    ]
     order = r.permutation(len(annotations))
     annotations = [{"id": int(i) + 1, **annotations[k]} for i, k in enumerate(order)]
     results = [results[i] for i in r.permutation(len(results))]

@@ -8,6 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sightline.evaluation import count, evaluate, evidence_of_coco, prefix_counts, warm
+from sightline.evaluation.presence import present_classes
+from sightline.evaluation.report import counts_report
 from tests.unit.evaluation.synthetic import coco
 
 
@@ -81,3 +83,21 @@ def test_warm_runs_everything_and_leaves_nothing_to_compile():
     kernels = [box.find, ordering._sort_rows, matching._match_rows, counts._tally, confusion._confuse]
     kernels += [average_precision._sweep, average_precision._accumulate]
     assert all(len(kernel.signatures) == 1 and not kernel._can_compile for kernel in kernels)
+
+
+def test_classes_are_present_by_truths_or_by_predictions():
+    truth, results = coco(12)
+    truth["categories"].append({"id": 1000, "name": "absent"})
+    evidence, names = evidence_of_coco(truth, results)
+    ids = {name: class_id for class_id, name in names.items()}
+    seen = {item["category_id"] for item in [*truth["annotations"], *results]}
+    assert present_classes(evidence) == sorted(ids[f"class {category_id}"] for category_id in seen)
+    assert ids["absent"] not in present_classes(evidence)
+
+
+def test_what_counts_alone_can_report():
+    evaluation = evaluate(*coco(6), confidence=0.3)
+    total, classes = counts_report(count(evaluation.evidence, 0.5, 0.3), evaluation.class_names)
+    assert total == evaluation.total
+    for name, numbers in classes.items():
+        assert numbers.items() <= evaluation.classes[name].items()
