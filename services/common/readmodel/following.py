@@ -22,6 +22,7 @@ GROUP = "metrics.rows"
 _MOMENT_GONE = (239, 246)  # SnapshotTooOld, SnapshotUnavailable
 _MOMENT_TRIES = 40
 _MOMENT_PAUSE = 0.05
+_END_SECONDS = 1.0
 
 AnyTable = TypeVar("AnyTable", RunTable, TruthTable)
 
@@ -61,9 +62,10 @@ class Following:
         return self
 
     async def end(self) -> None:
-        """Let go of the feed."""
+        """Let go of the feed, also while the server is away."""
         self._feed.stop()
-        await self._running
+        await asyncio.wait({self._running}, timeout=_END_SECONDS)
+        self._running.cancel()
 
     async def fill(self, make: Callable[[], AnyTable]) -> AnyTable:
         """Make a table, fill it, and follow it. When this returns, it stands where all others do."""
@@ -140,6 +142,14 @@ class Following:
 
     def _apply(self, changes: Sequence[Change]) -> None:
         """Take over changes that end where a transaction ends. Nobody reads in between: nothing here waits."""
+        try:
+            self._distribute(changes)
+        except BaseException:
+            # Half of them may be in: nobody may read that.
+            self.lost = True
+            raise
+
+    def _distribute(self, changes: Sequence[Change]) -> None:
         by_prefix: dict[tuple[str, str], list[Change]] = {}
         standing: list[Change] = []
         for change in changes:

@@ -213,6 +213,58 @@ async def test_memory_is_limited(store: ReadModel) -> None:
     await columns.close()
 
 
+async def test_many_look_at_more_runs_than_fit(store: ReadModel) -> None:
+    """With room for one run, all are loaded and dropped all the time; each look shows what was reached."""
+    runs = [f"run_{i}" for i in range(4)]
+    writer = Writer(store, 0, 3, runs, NAMES)
+    await writer.remember(dict.fromkeys(runs, 1))
+    await writer.commit([Replace("truths", truth(random.Random(1), name, 1)) for name in NAMES])
+    for _ in range(30):
+        await writer.step()
+    columns = Columns(store, 1)
+
+    async def look(run_id: str, chance: random.Random) -> None:
+        for _ in range(8):
+            async with columns.run(PROJECT, run_id) as view:
+                await asyncio.sleep(chance.random() * 0.02)
+                rev = writer.rev
+                await view.reach({0: rev}, timeout=5)
+                assert view.progress[0]["rev"] >= rev
+                if writing.done():
+                    assert shown(view.current) == await expected(store, run_id, 1)
+
+    async def write() -> None:
+        for _ in range(40):
+            await writer.step()
+
+    writing = asyncio.create_task(write())
+    await asyncio.gather(*(look(run_id, random.Random(at)) for at in range(4) for run_id in runs))
+    await writing
+    for run_id in runs:
+        async with columns.run(PROJECT, run_id) as view:
+            assert shown(view.current) == await expected(store, run_id, 1)
+    assert columns.nbytes == 0
+    await columns.close()
+
+
+async def test_whoever_stops_waiting_disturbs_nobody(store: ReadModel, columns: Columns) -> None:
+    writer = Writer(store, 0, 3, ["run_a"], NAMES)
+    await writer.remember({"run_a": 1})
+    await steps([writer])
+
+    async def look() -> int:
+        async with columns.run(PROJECT, "run_a") as view:
+            return view.generation
+
+    looks = [asyncio.create_task(look()) for _ in range(6)]
+    await asyncio.sleep(0.005)
+    for each in looks[:5]:
+        each.cancel()
+    await looks[5]
+    async with columns.run(PROJECT, "run_a") as view:
+        assert shown(view.current) == await expected(store, "run_a", 1)
+
+
 async def test_gaps_are_closed_and_old_views_stay(store: ReadModel, columns: Columns) -> None:
     writer = Writer(store, 0, 1, ["run_a"], NAMES)
     await writer.remember({"run_a": 1})

