@@ -25,6 +25,7 @@ async def build(context: Context) -> Parts:
     columns = Columns(context.store, settings.columns_max_bytes)
     peers = Peers({"ingest": settings.ingest_url, "metrics": settings.metrics_url})
     sources = Sources(Reads(context.store), columns, peers, settings.row_partitions, settings.asset_root)
+    context.health.check("read model", sources.reads.problem)
     for name in peers.urls:
         context.health.check(name, partial(peers.problem, name))
     grpc = GrpcServer(sources, settings.host, settings.grpc_port)

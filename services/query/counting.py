@@ -22,8 +22,8 @@ MIB = 1 << 20
 class Counting:
     """Counts of runs. Numerics run in threads: the event loop goes on answering."""
 
-    def __init__(self, limit_bytes: int = 256 * MIB) -> None:
-        self._orders: LeastRecentlyUsed[ByConfidence] = LeastRecentlyUsed(limit_bytes // 4)
+    def __init__(self, limit_bytes: int = 64 * MIB) -> None:
+        self._orders: LeastRecentlyUsed[ByConfidence] = LeastRecentlyUsed(limit_bytes // 2)
         self._sums: LeastRecentlyUsed[PrefixCounts] = LeastRecentlyUsed(limit_bytes)
         self._asked: LeastRecentlyUsed[bool] = LeastRecentlyUsed(1000)
         self._present: LeastRecentlyUsed[list[int]] = LeastRecentlyUsed(1000)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from services.common.readmodel.collections import MODEL_RUNS, RUN_SUMMARIES
 from services.common.readmodel.columns import RunView
+from services.common.readmodel.feed import FeedLost
 from services.common.runtime.errors import Problem, not_found
 from services.query.reads import Document, Reads
 from services.query.sources import Sources
@@ -76,7 +77,7 @@ async def _class_names(sources: Sources, run_id: str) -> dict[int, str]:
 async def _reach(view: RunView, revs: dict[int, int]) -> None:
     try:
         await view.reach(revs, CATCH_UP_SECONDS)
-    except TimeoutError:
+    except (TimeoutError, FeedLost):
         raise Problem(
             503,
             "catching-up",

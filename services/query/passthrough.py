@@ -77,7 +77,9 @@ class Ingest:
                 "the connection broke, and whether the write was accepted is not known: send it again, with the same "
                 "Idempotency-Key if it had one"
             ) from None
-        return Passed(answer.status_code, _end_to_end(answer.headers.raw), _whole(answer))
+        # This server dates its answers itself.
+        kept = [(name, value) for name, value in _end_to_end(answer.headers.raw) if name.lower() != b"date"]
+        return Passed(answer.status_code, kept, _whole(answer))
 
     async def close(self) -> None:
         """Let go of the connections."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
-from services.common.readmodel.collections import DATA_ROWS, PROGRESS, RUN_ROWS, TRUTHS, Collection
+from services.common.readmodel.collections import DATA_ROWS, DATASETS, PROGRESS, RUN_ROWS, TRUTHS, Collection
 from services.common.readmodel.mongo import ReadModel
 from services.common.readmodel.paging import Order, total_order
 from services.common.readmodel.snapshot import Read
@@ -32,6 +32,11 @@ class Reads:
     def id(self, *parts: str) -> str:
         """The `_id` of a document of this project."""
         return "/".join((self.project_id, *parts))
+
+    async def problem(self) -> str | None:
+        """Whether the read model answers: it raises if not."""
+        await self.one(DATASETS)
+        return None
 
     async def one(self, collection: Collection, *parts: str) -> Document | None:
         """The document with this id."""

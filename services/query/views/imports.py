@@ -24,7 +24,7 @@ from services.query.views.freshness import ACCEPTING, DATA_ROWS_TOPIC, GROUND_TR
 
 FIRST_REJECTIONS = 20
 LONGEST_WAIT = 60.0
-POLL_SECONDS = 0.02
+SHORTEST_PAUSE, LONGEST_PAUSE = 0.02, 0.2
 
 
 class Rejection(Answer):
@@ -67,12 +67,14 @@ class ImportJob(Answer):
 async def import_job(sources: Sources, job: str, *, wait: float = 0.0) -> ImportJob:
     """An import. With `wait`, answers when it is measured or has failed, or after so many seconds."""
     deadline = asyncio.get_running_loop().time() + wait
+    pause = SHORTEST_PAUSE
     while True:
         answer = await _import_job(sources, job)
         remaining = deadline - asyncio.get_running_loop().time()
         if answer.measured or answer.state == "FAILED" or remaining <= 0:
             return answer
-        await asyncio.sleep(min(POLL_SECONDS, remaining))
+        await asyncio.sleep(min(pause, remaining))
+        pause = min(pause * 1.2, LONGEST_PAUSE)
 
 
 async def import_errors(reads: Reads, job: str) -> AsyncIterator[Rejection]:
