@@ -47,9 +47,11 @@ _AREA_HIGH = np.array([high for _, high in AREAS.values()])
 _LEVELS = 10
 _ALL = np.uint64((1 << 40) - 1)
 _EACH_AREA = np.uint64(1 | 1 << 10 | 1 << 20 | 1 << 30)
-_EPSILON = float(np.spacing(1))
 _LEVEL_MASK = np.uint64((1 << _LEVELS) - 1)
 """The word of questions: bit 10 a + i asks about area range a at IoU i."""
+
+_EPSILON = float(np.spacing(1))
+"""What pycocotools adds to what precision is divided by."""
 
 Cube = npt.NDArray[np.float64]
 
@@ -214,7 +216,7 @@ def _sweep(
                     k -= 1
                 candidate[k], overlaps[k] = t, overlap
                 count += 1
-            if rank > 100:
+            if rank > MAX_DETECTIONS[2]:
                 taken[p], ignored[p] = np.uint64(0), _ALL
                 continue
             mine = _outside(area[p], area_low, area_high)
@@ -242,10 +244,9 @@ def _sweep(
             taken[p] = in_count | in_vain
             ignored[p] = in_vain | (is_open & mine)
             for i in range(_LEVELS):
-                if rank <= 10 and (in_count >> np.uint64(i)) & np.uint64(1):
-                    tallies[c, 2, i] += 1
-                    if rank == 1:
-                        tallies[c, 1, i] += 1
+                if (in_count >> np.uint64(i)) & np.uint64(1):
+                    tallies[c, 1, i] += rank <= MAX_DETECTIONS[0]
+                    tallies[c, 2, i] += rank <= MAX_DETECTIONS[1]
     return tallies
 
 
