@@ -28,9 +28,7 @@ class Freshness(Answer):
     counts_at: dict[str, int] = Field(description="revision of each row partition that the counts rest on")
     coco_at: dict[str, int] = Field(description="the same of the COCO numbers; empty until the run is measured")
     coco_computed_unix_ms: int | None = Field(description="when they were made; null until the run is measured")
-    coco_behind: bool = Field(
-        description="row events (of any run) were applied since: the next may differ"
-    )
+    coco_behind: bool = Field(description="row events (of any run) were applied since: the next may differ")
 
 
 def revisions(progress: Progress) -> dict[int, int]:
