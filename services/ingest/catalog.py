@@ -10,7 +10,7 @@ from typing import Any
 from uuid import uuid4
 
 from services.common.eventlog.consumer import RunLoop
-from services.common.eventlog.port import EventLog, Message
+from services.common.eventlog.port import EventLog, Message, MessageTooLarge
 from services.common.eventlog.topics import CATALOG, SCHEMA_VERSION
 from services.common.readmodel.mongo import ReadModel
 from services.common.runtime.errors import Problem
@@ -73,7 +73,10 @@ class Catalog:
             schema_version=SCHEMA_VERSION,
             catalog_request=request,
         )
-        positions = await self._log.append([Message(CATALOG, project_id.encode(), event.SerializeToString())])
+        try:
+            positions = await self._log.append([Message(CATALOG, project_id.encode(), event.SerializeToString())])
+        except MessageTooLarge:
+            raise Problem(413, "too-large", "the request is too large", "nothing was made") from None
         if not await self._loop.passed(positions[0], timeout=self._patience):
             raise Problem(
                 503,

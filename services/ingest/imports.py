@@ -294,10 +294,8 @@ class Imports:
         live = await self._store.get(IMPORT_JOBS.name, id)
         if live is None or live["state"] != "RUNNING" or not _gone(live):
             return False
-        failure = (
-            f"the process that ran this import is gone; the last item accepted is number {live['place']} of the file: "
-            "send the file again"
-        )
+        so_far = f"the last item accepted is number {live['place']} of the file" if live["place"] else "nothing counts"
+        failure = f"the process that ran this import is gone; {so_far}: send the file again"
         end = EndImport(
             import_id=live["import_id"], failure=failure, accepted=live["accepted"], rejected=live["rejected"]
         )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,29 +46,53 @@ class VersionRows:
         return int(np.count_nonzero(out))
 
 
-def version_rows(documents: Sequence[Mapping[str, Any]], version: int) -> VersionRows:
-    """Rows that are labelled in the version go by the image id that they have there, others by their own."""
-    labelled: list[tuple[Mapping[str, Any], int | None]] = []
-    others: list[tuple[Mapping[str, Any], int | None]] = []
-    for document in documents:
-        for interval in document["labelled"]:
-            if interval["from"] <= version and (interval["to"] is None or version < interval["to"]):
-                ordinal = document["ordinal"] if interval["ordinal"] is None else interval["ordinal"]
-                labelled.append((document, ordinal))
-                break
-        else:
-            others.append((document, document["ordinal"]))
-    rows = labelled + others
-    places: dict[int, int] = {}
-    for place, (_, ordinal) in enumerate(rows):
-        if ordinal is not None:
-            places.setdefault(ordinal, place)
-    return VersionRows(
-        RowNames([row["global_key"] for row, _ in rows], [row["partition"] for row, _ in rows]),
-        len(labelled),
-        np.array([[row["width"] or np.inf, row["height"] or np.inf] for row, _ in rows], np.float64).reshape(-1, 2),
-        Lookup(places),
-    )
+class _Rows:
+    """Rows as they are read, without the documents that they come from."""
+
+    def __init__(self) -> None:
+        self.global_keys: list[str] = []
+        self.partitions: list[int] = []
+        self.sizes: list[tuple[float, float]] = []
+        self.ordinals: list[int | None] = []
+
+    def add(self, document: Mapping[str, Any], ordinal: int | None) -> None:
+        self.global_keys.append(document["global_key"])
+        self.partitions.append(document["partition"])
+        self.sizes.append((document["width"] or math.inf, document["height"] or math.inf))
+        self.ordinals.append(document["ordinal"] if ordinal is None else ordinal)
+
+
+class VersionRowsReader:
+    """Makes the rows of a version from documents, which come in any order and in parts."""
+
+    def __init__(self, version: int) -> None:
+        self._version = version
+        self._labelled = _Rows()
+        self._others = _Rows()
+
+    def add(self, documents: Iterable[Mapping[str, Any]]) -> None:
+        """Labelled rows go by the image id that they have in the version, others by their own."""
+        for document in documents:
+            for interval in document["labelled"]:
+                if interval["from"] <= self._version and (interval["to"] is None or self._version < interval["to"]):
+                    self._labelled.add(document, interval["ordinal"])
+                    break
+            else:
+                self._others.add(document, None)
+
+    def rows(self) -> VersionRows:
+        """All that was added."""
+        first, then = self._labelled, self._others
+        places: dict[int, int] = {}
+        for place, ordinal in enumerate(first.ordinals + then.ordinals):
+            if ordinal is not None:
+                places.setdefault(ordinal, place)
+        return VersionRows(
+            RowNames(first.global_keys + then.global_keys, first.partitions + then.partitions),
+            len(first.global_keys),
+            np.array(first.sizes + then.sizes, np.float64).reshape(-1, 2),
+            Lookup(places),
+        )
 
 
 def rows_of_dataset(project_id: str, dataset_id: str) -> dict[str, Any]:
@@ -78,12 +103,12 @@ def rows_of_dataset(project_id: str, dataset_id: str) -> dict[str, Any]:
 
 async def load_version_rows(store: ReadModel, project_id: str, dataset_id: str, version: int) -> VersionRows:
     """The rows of a dataset as they stand."""
-    documents: list[dict[str, Any]] = []
+    reader = VersionRowsReader(version)
     async with store.snapshot() as snapshot:
         read = Read(DATA_ROWS_COLLECTION, rows_of_dataset(project_id, dataset_id), _FIELDS)
         async for batch in snapshot.batches(read, 10_000):
-            documents.extend(batch)
-    return version_rows(documents, version)
+            reader.add(batch)
+    return reader.rows()
 
 
 async def rows_are_known(log: EventLog, loop: RunLoop, *, patience: float = PATIENCE_SECONDS) -> None:

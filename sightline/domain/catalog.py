@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from sightline.domain.json_values import json_fault
 from sightline.domain.kinds import KINDS
 from sightline.domain.names import Id, Name
 
@@ -34,13 +35,13 @@ class OntologyAsked(Asked):
     """An ontology to be made."""
 
     name: Name = Field(examples=["street scenes"])
-    classes: list[ClassAsked] = Field(max_length=20_000)
+    classes: list[ClassAsked] = Field(max_length=10_000)
 
 
 class ClassesAsked(Asked):
     """Classes that an ontology shall have. Those that it has keep their ids."""
 
-    classes: list[ClassAsked] = Field(max_length=20_000)
+    classes: list[ClassAsked] = Field(max_length=10_000)
 
 
 class OntologyClass(BaseModel):
@@ -112,6 +113,13 @@ class ModelRunAsked(Asked):
     dataset_id: Id
     dataset_version: int = Field(ge=1, le=2**31 - 1, examples=[1])
     config: dict[str, Any] = Field(default_factory=dict)
+
+    @field_validator("config")
+    @classmethod
+    def _kept(cls, config: dict[str, Any]) -> dict[str, Any]:
+        if fault := json_fault(config):
+            raise ValueError(fault)
+        return config
 
 
 class ModelRun(BaseModel):

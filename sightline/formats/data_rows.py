@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import msgspec
 
+from sightline.domain.json_values import json_fault
 from sightline.domain.names import name_fault
 from sightline.formats.coco.results import Id
 from sightline.formats.faults import FileBroken, Rejection
@@ -74,7 +75,7 @@ class DataRowReader:
                 row = self._decoder.decode(line)
             except msgspec.ValidationError as error:
                 rejections.append(Rejection(number, "invalid", str(error), f"line {number}"))
-            except (msgspec.DecodeError, RecursionError):
+            except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
                 rejections.append(Rejection(number, "malformed", "This is not JSON.", f"line {number}"))
             else:
                 if fault := _fault(row):
@@ -94,6 +95,9 @@ def _fault(row: DataRow) -> tuple[str, str] | None:
             return "invalid", "The split is none of training, validation, test and unassigned."
     if row.asset_url is not None and len(row.asset_url) > URL_LIMIT:
         return "out_of_range", f"The asset's URL has more than {URL_LIMIT} characters."
-    if row.metadata is not None and len(msgspec.json.encode(row.metadata)) > METADATA_LIMIT:
-        return "out_of_range", f"The metadata is larger than {METADATA_LIMIT:,} bytes."
+    if row.metadata is not None:
+        if fault := json_fault(row.metadata):
+            return "invalid", f"The metadata can't be kept. {fault}"
+        if len(msgspec.json.encode(row.metadata)) > METADATA_LIMIT:
+            return "out_of_range", f"The metadata is larger than {METADATA_LIMIT:,} bytes."
     return None

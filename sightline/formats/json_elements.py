@@ -245,7 +245,7 @@ class Elements:
             return False
         try:
             key = msgspec.json.decode(found.group(1), type=str)
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, UnicodeDecodeError):
             self._fail(f"This is no {self._what}: a key that can't be read at byte {{}}.", self._at)
             raise
         if key not in self._keys:

@@ -17,6 +17,7 @@ from services.ingest.handlers.world import (
     Fields,
     World,
 )
+from sightline.domain.json_values import json_fault
 from sightline.domain.kinds import KINDS
 from sightline.wire.events.v1.catalog_pb2 import (
     BeginImport,
@@ -228,6 +229,9 @@ def _create_model_run(world: World, at: Place, ask: CreateModelRun) -> Decision:
     latest = ontology["versions"][-1]["version"] if ontology else 0
     if ask.ontology_version > latest:
         return _refused(422, f"the ontology has no such version: its latest is {latest}")
+    config: Any = json.loads(ask.config_json) if ask.config_json else {}
+    if not isinstance(config, dict) or json_fault(config):
+        return _refused(422, "the config is no JSON object that can be kept")
     body: Fields = {
         "run_id": ask.run_id,
         "name": ask.name,
@@ -237,7 +241,7 @@ def _create_model_run(world: World, at: Place, ask: CreateModelRun) -> Decision:
         "ontology_id": model["ontology_id"],
         "ontology_version": ask.ontology_version or latest,
         "state": "open",
-        "config": json.loads(ask.config_json) if ask.config_json else {},
+        "config": config,
     }
     world.put(
         MODEL_RUNS,

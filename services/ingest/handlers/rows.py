@@ -9,6 +9,7 @@ from typing import Any
 
 from services.common.eventlog.handling import Batch, Delivery, Handler, Outcome, Read, Refused, Replace, State
 from services.common.eventlog.topics import row_key
+from sightline.domain.json_values import json_fault
 from sightline.wire.events.v1.data_rows_pb2 import (
     SPLIT_TEST,
     SPLIT_TRAINING,
@@ -191,6 +192,8 @@ def _upsert(rows: _Rows, project_id: str, said: DataRowUpserted) -> str | None:
             return "the metadata is not JSON"
         if not isinstance(metadata, dict):
             return "the metadata is no JSON object"
+        if fault := json_fault(metadata):
+            return f"the metadata can't be kept: {fault}"
         row["metadata"] = metadata
     rows.put(row)
     return None

@@ -67,7 +67,7 @@ def _explain(text: bytes, message: str) -> str:
     if "`bbox`" in message:
         try:
             other = msgspec.json.decode(text, type=_OtherKinds)
-        except (msgspec.DecodeError, RecursionError):
+        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
             return message
         for name in ("segmentation", "keypoints"):
             if getattr(other, name) is not msgspec.UNSET:

@@ -33,6 +33,18 @@ class Stand:
     http: httpx.AsyncClient
     log: EventLog
     store: ReadModel
+    path: Path
+
+    @contextlib.asynccontextmanager
+    async def another(self) -> AsyncIterator[httpx.AsyncClient]:
+        """Another ingest process on the same log and read model."""
+        log = SqliteLog(self.path)
+        await log.open(topics(ROW_PARTITIONS))
+        try:
+            async with ingest(log, self.store) as http:
+                yield http
+        finally:
+            await log.close()
 
     async def post(self, path: str, json: object = None, **more: object) -> dict[str, object]:
         answer = await self.http.post(path, json=json, **more)
@@ -79,6 +91,6 @@ async def log(tmp_path: Path) -> AsyncIterator[EventLog]:
 
 
 @pytest.fixture
-async def stand(log: EventLog, store: ReadModel) -> AsyncIterator[Stand]:
+async def stand(log: EventLog, store: ReadModel, tmp_path: Path) -> AsyncIterator[Stand]:
     async with ingest(log, store) as http:
-        yield Stand(http, log, store)
+        yield Stand(http, log, store, tmp_path / "log.sqlite")

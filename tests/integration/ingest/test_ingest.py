@@ -462,3 +462,40 @@ async def test_openapi_is_in_order(stand: Any) -> None:
     operations = [op for path in document["paths"].values() for op in path.values()]
     assert len(operations) == 9
     assert all(op["summary"] and op["description"] for op in operations)
+
+
+async def test_two_processes_share_the_work_and_agree(stand: Any) -> None:
+    """Another ingest on the same log: one of them owns the catalog, both answer."""
+    async with stand.another() as other:
+        asked = [(http, f"o{i // 2}") for i in range(20) for http in (stand.http, other)]
+        answers = await asyncio.gather(
+            *(http.post("/v1/ontologies", json={"name": name, "classes": []}) for http, name in asked)
+        )
+        made: dict[str, str] = {}
+        for (_, name), answer in zip(asked, answers, strict=True):
+            if answer.status_code == 201:
+                assert name not in made, "a name is given once"
+                made[name] = answer.json()["ontology_id"]
+        assert len(made) == 10
+        for (_, name), answer in zip(asked, answers, strict=True):
+            assert answer.status_code == 201 or answer.json()["existing_id"] == made[name]
+    answer = await stand.http.post("/v1/ontologies", json={"name": "later", "classes": []})
+    assert answer.status_code == 201
+
+
+async def test_what_can_not_be_kept_is_refused_before_the_log(stand: Any, made: Made) -> None:
+    await made.dataset()
+    await made.commit()
+    model = await stand.post("/v1/models", {"name": "m", "ontology_id": made.ids["ontology"]})
+    run = {"name": "r", "model_id": model["model_id"], "dataset_id": made.ids["dataset"], "dataset_version": 1}
+    before = await stand.log.end_offsets("catalog")
+    for config in ('{"a": NaN}', '{"a": 9223372036854775808}', '{"a\\u0000": 1}', '{"a": "\\ud800"}'):
+        body = json.dumps(run)[:-1] + f', "config": {config}}}'
+        answer = await stand.http.post("/v1/model-runs", content=body, headers={"Content-Type": "application/json"})
+        assert answer.status_code == 422, config
+    for name in ("a\x00", "", " ", "x" * 201, "a\nb"):
+        answer = await stand.http.post("/v1/models", json={"name": name, "ontology_id": made.ids["ontology"]})
+        assert answer.status_code == 422
+    assert await stand.log.end_offsets("catalog") == before
+    created = await stand.post("/v1/model-runs", {**run, "config": {"$a.b": {"c": [1, None, 0.5]}}})
+    assert created["config"] == {"$a.b": {"c": [1, None, 0.5]}}

@@ -227,6 +227,7 @@ def test_bad_images(image: dict[str, Any], code: str) -> None:
         (b'{"images": [] "annotations": []}', "comma is missing"),
         (b'{"info": {"a": 1', "cut off"),
         (b'{"images": [], annotations: []}', "no key"),
+        (b'{"images": [], "\xff": []}', "a key that can't be read"),
         (
             b'{"images": [], "annotations": [], "categories": [{"id": 1, "name": "a"}, {"id": 2, "name": "a"}]}',
             "same name",

@@ -1,0 +1,90 @@
+"""Data rows as NDJSON."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sightline.domain.json_values import json_fault
+from sightline.formats.data_rows import LINE_LIMIT, DataRow, DataRowReader
+from sightline.formats.faults import FileBroken, Rejection
+
+
+def read(data: bytes, step: int = 1 << 16) -> tuple[list[DataRow], list[Rejection]]:
+    reader = DataRowReader()
+    blocks = [block for i in range(0, len(data), step) for block in reader.feed(data[i : i + step])]
+    blocks += reader.finish()
+    return [row for block in blocks for row in block.rows], [r for block in blocks for r in block.rejections]
+
+
+ROWS: list[dict[str, Any]] = [
+    {
+        "global_key": "a/b.jpg",
+        "ordinal": -1,
+        "width": 3,
+        "height": 4,
+        "split": "Test",
+        "metadata": {"x": [1, 2.5, "ü"]},
+    },
+    {"global_key": "b", "asset_url": "https://example.org/b.png"},
+    {"global_key": "c", "metadata": {}},
+]
+
+
+@settings(deadline=None)
+@given(st.integers(1, 300), st.sampled_from([b"\n", b"\r\n", b"\n\n"]), st.booleans())
+def test_lines_cut_anywhere(step: int, end: bytes, last: bool) -> None:
+    data = end.join(json.dumps(row).encode() for row in ROWS) + (end if last else b"")
+    rows, rejections = read(data, step)
+    assert rejections == []
+    assert [(r.global_key, r.ordinal, r.asset_url, r.split, r.metadata) for r in rows] == [
+        ("a/b.jpg", -1, None, "test", {"x": [1, 2.5, "ü"]}),
+        ("b", None, "https://example.org/b.png", None, None),
+        ("c", None, None, None, {}),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("line", "code"),
+    [
+        (b"{", "malformed"),
+        (b'{"global_key": "\xff"}', "malformed"),
+        (b'{"global_key": "\\ud800"}', "malformed"),
+        (b"[]", "invalid"),
+        (b"{}", "invalid"),
+        (b'{"global_key": ""}', "name"),
+        (b'{"global_key": "a\\u0000"}', "name"),
+        (b'{"global_key": "a", "color": 1}', "invalid"),
+        (b'{"global_key": "a", "width": 1.5}', "invalid"),
+        (b'{"global_key": "a", "metadata": [1]}', "invalid"),
+        (b'{"global_key": "a", "metadata": {"x": 9223372036854775808}}', "invalid"),
+        (b'{"global_key": "a", "metadata": {"a\\u0000": 1}}', "invalid"),
+        (b'{"global_key": "a", "metadata": {"x": NaN}}', "malformed"),
+        (b'{"global_key": "a", "metadata": {"x": ' + b"[" * 40 + b"]" * 40 + b"}}", "invalid"),
+        (b'{"global_key": "a", "metadata": {"x": "' + b"y" * 70_000 + b'"}}', "out_of_range"),
+        (b'{"global_key": "a", "asset_url": "' + b"y" * 2001 + b'"}', "out_of_range"),
+    ],
+)
+def test_a_bad_line_is_told_and_the_others_go_through(line: bytes, code: str) -> None:
+    rows, rejections = read(b'{"global_key": "x"}\n\n' + line + b'\n{"global_key": "y"}')
+    assert [row.global_key for row in rows] == ["x", "y"]
+    assert [(r.number, r.code, r.where) for r in rejections] == [(3, code, "line 3")]
+
+
+def test_a_line_over_the_limit_is_refused() -> None:
+    with pytest.raises(FileBroken, match="Line 2 is longer"):
+        read(b'{"global_key": "x"}\n' + b" " * (LINE_LIMIT + 10))
+
+
+@pytest.mark.parametrize("value", [float("inf"), 2**63, {"a": [{"\0": 1}]}, "\ud800", {"\ud800": 1}, -(2**63) - 1])
+def test_json_that_can_not_be_kept(value: Any) -> None:
+    assert json_fault({"x": value})
+
+
+@pytest.mark.parametrize("value", [None, True, 0, -(2**63), 2**63 - 1, 1.5, "a\0", [], {"$a.b": {}}])
+def test_json_that_can(value: Any) -> None:
+    assert json_fault({"x": value}) is None
