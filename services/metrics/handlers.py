@@ -52,7 +52,7 @@ class RowsHandler(Handler):
         return PartitionMemory.of_document(partition, next(iter(state.get(ROW_PARTITIONS, ())), None))
 
     def reads(self, batch: Batch, memory: PartitionMemory) -> Sequence[Read]:
-        """What the batch names. `needs.two_step_loader` reads on from there."""
+        """What the batch names. `loading.two_step_loader` reads on from there."""
         return first_reads(batch, memory)
 
     def handle(self, batch: Batch, state: State, memory: PartitionMemory) -> Outcome:

@@ -12,7 +12,7 @@ from services.common.eventlog.port import EventLog
 from services.common.readmodel.columns import Columns
 from services.common.readmodel.mongo import ReadModel
 from services.metrics import handlers, memory, run_owner
-from services.metrics.needs import two_step_loader
+from services.metrics.loading import two_step_loader
 from services.metrics.pacing import RunPacing
 from services.metrics.standing import read_standing
 

@@ -6,12 +6,10 @@ doesn't name: rows that wait for a run, and rows that lose their truth.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
-from services.common.eventlog.handling import Batch, Document, Read, State
+from services.common.eventlog.handling import Batch, Read, State
 from services.common.eventlog.topics import row_key
-from services.common.progress import ProgressStore
 from services.metrics.memory import PartitionMemory
 from services.metrics.rows import RUN_ROWS, run_row_id
 from services.metrics.truths import SUMMARY_FIELDS, TRUTHS
@@ -81,19 +79,3 @@ def further_reads(batch: Batch, state: State) -> list[Read]:
     known = {truth["row"] for truth in state.get(TRUTHS, ()) if "boxes" in truth}
     rows = {row["row"] for row in state.get(RUN_ROWS, ())} - known
     return [Read(TRUTHS, {"row": {"$in": sorted(rows)}})] if rows else []
-
-
-def two_step_loader(store: ProgressStore) -> Callable[[Batch, PartitionMemory], Awaitable[State]]:
-    """The loader of the row handler: `first_reads`, then `further_reads`."""
-
-    async def read(reads: Sequence[Read], found: dict[str, list[Document]]) -> None:
-        for wanted in reads:
-            found.setdefault(wanted.collection, []).extend(await store.find(wanted))
-
-    async def load(batch: Batch, memory: PartitionMemory) -> State:
-        found: dict[str, list[Document]] = {}
-        await read(first_reads(batch, memory), found)
-        await read(further_reads(batch, found), found)
-        return found
-
-    return load

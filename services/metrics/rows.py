@@ -125,6 +125,8 @@ class RunRows:
         merged = self._merge(rows)
         changed = merged.changed.tolist()
         places = [i for i, row in enumerate(rows) if row.must_write or changed[i]]
+        if not places:
+            return writes, []
         rows = [rows[i] for i in places]
         writes += [Replace(RUN_ROWS, document) for document in self._documents(rows, _only(merged, places), truths)]
         return writes, [(row.run_id, row.cause) for row in rows if row.cause is not None]
@@ -170,13 +172,14 @@ class RunRows:
     def _documents(self, rows: Sequence[RunRow], merged: Merged, truths: TruthBook) -> Iterable[Document]:
         """The documents of rows, in canonical order and with their pairs. Columns are cut out of bytes made once."""
         source = merged.source
-        counts_as = np.nan_to_num(self._table.confidence, nan=1.0)
-        order = canonical_order(self._table.class_id[source], counts_as[source], merged.place, merged.rows)
+        confidence = self._table.confidence[source]
+        counts_as = np.where(np.isnan(confidence), 1.0, confidence)
+        order = canonical_order(self._table.class_id[source], counts_as, merged.place, merged.rows)
         source = source[order]
         boxes = self._table.boxes[source]
         pairs, pair_rows = _pairs(rows, boxes, merged.rows, truths)
         class_ids = self._table.class_id[source].tobytes()
-        confidences = self._table.confidence[source].tobytes()
+        confidences = confidence[order].tobytes()
         areas = (boxes[:, 2] * boxes[:, 3]).tobytes()
         box_bytes = boxes.tobytes()
         places = merged.place[order].tobytes()

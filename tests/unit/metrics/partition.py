@@ -20,7 +20,7 @@ from services.common.eventlog.handling import (
     Write,
 )
 from services.metrics.handlers import RowsHandler
-from services.metrics.needs import two_step_loader
+from services.metrics.loading import two_step_loader
 from tests.unit.metrics.saying import PARTITIONS
 
 
