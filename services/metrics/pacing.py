@@ -11,16 +11,14 @@ from typing import NamedTuple, TypeVar
 
 from services.common.eventlog.handling import Delivery
 
-FIRST_WAIT = 2.0
-"""Seconds from the first touch of a run to its first computation, unless something ended: much more is coming."""
-LEAST_INTERVAL = 1.0
-"""Seconds between two computations at least, when something ended."""
-STREAM_INTERVAL = 2.0
-"""The same while more is coming. Longer, so that the end of a short import needn't wait for a number on the way."""
-COSTS_APART = 5.0
-"""And at least so many times what the run last cost."""
+PATIENCE = 2.0
+"""Seconds from the first touch to a computation while nothing has ended: more is coming, and a number on the way would
+only make the end wait."""
 GATHERING = 1.0
 """What ends does so in every row partition: seconds from the first end to a computation without the others."""
+LEAST_INTERVAL = 1.0
+COSTS_APART = 5.0
+"""Between two computations there are so many seconds at least, and so many times what the last one cost."""
 
 _REMEMBERED = 10_000
 
@@ -65,16 +63,13 @@ class RunPacing:
             self._ended_since.pop(run_id, None)
 
     def _due(self, run_id: str, ends: int, now: float) -> float:
-        last = self._last.get(run_id)
         due = now
-        if 0 < ends < self._row_partitions:
+        if not ends:
+            due = _remember(self._touched_since, run_id, self._touched_since.get(run_id, now)) + PATIENCE
+        elif ends < self._row_partitions:
             due = _remember(self._ended_since, run_id, self._ended_since.get(run_id, now)) + GATHERING
-        elif not ends and last is None:
-            due = _remember(self._touched_since, run_id, self._touched_since.get(run_id, now)) + FIRST_WAIT
-        if last is None:
-            return due
-        interval = max(LEAST_INTERVAL if ends else STREAM_INTERVAL, COSTS_APART * last.cost)
-        return max(due, last.at + interval)
+        last = self._last.get(run_id)
+        return max(due, last.at + max(LEAST_INTERVAL, COSTS_APART * last.cost)) if last else due
 
 
 def _remember(memory: OrderedDict[str, _Remembered], run_id: str, value: _Remembered) -> _Remembered:

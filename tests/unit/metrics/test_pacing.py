@@ -30,7 +30,7 @@ def measure(pacing: RunPacing, run: str, *, cost: float, now: float) -> None:
     pacing.applied(0, [touch(run)], cost, now)
 
 
-def test_a_new_run_waits_two_seconds_from_its_first_touch(pacing):
+def test_while_nothing_has_ended_it_waits_two_seconds_from_the_first_touch(pacing):
     assert pacing.delay(0, [touch("a")], 100.0) == 2.0
     assert pacing.delay(0, [touch("a"), touch("a")], 101.5) == 0.5
     assert pacing.delay(0, [touch("a"), touch("a")], 102.0) == 0.0
@@ -48,18 +48,19 @@ def test_what_ended_in_one_partition_waits_a_second_for_the_others(pacing):
     assert pacing.delay(0, [*one_end, touch("a", ended_in=0)], 100.8) == 0.0
 
 
-def test_the_next_computation_is_a_second_later_or_two_while_more_is_coming(pacing):
+def test_the_next_computation_is_a_second_later(pacing):
     measure(pacing, "a", cost=0.1, now=100.0)
     assert pacing.delay(0, ended("a"), 100.25) == 0.75
     assert pacing.delay(0, ended("a"), 101.0) == 0.0
-    assert pacing.delay(0, [touch("a")], 101.0) == 1.0
-    assert pacing.delay(0, [touch("a")], 200.0) == 0.0
+    assert pacing.delay(0, [touch("a")], 100.25) == 2.0
+    assert pacing.delay(0, [touch("a")], 102.25) == 0.0
 
 
 def test_or_five_costs_later(pacing):
     measure(pacing, "a", cost=2.0, now=100.0)
     assert pacing.delay(0, ended("a"), 104.0) == 6.0
     assert pacing.delay(0, [touch("a")], 104.0) == 6.0
+    assert pacing.delay(0, [touch("a")], 109.5) == 0.5
 
 
 def test_a_partition_waits_for_all_its_runs(pacing):
