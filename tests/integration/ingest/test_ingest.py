@@ -261,6 +261,18 @@ async def test_gzip_is_unpacked_and_bounded(stand: Any, made: Made) -> None:
     assert answer.status_code == 415
 
 
+async def test_3_a_commit_is_answered_when_its_markers_are_out(stand: Any, made: Made) -> None:
+    """So the truth that a client sends after the answer never lands in the version."""
+    await made.dataset()
+    for version in range(1, 6):
+        assert await made.commit() == version
+        markers = [e.marker for e in await stand.events(GROUND_TRUTH) if e.HasField("marker")]
+        assert [m.version_committed.dataset_version for m in markers].count(version) == 4
+    await made.run(version=2)
+    runs = [e.marker for e in await stand.events(PREDICTIONS) if e.HasField("marker")]
+    assert [m.run_created.dataset_version for m in runs] == [2] * 4
+
+
 async def slowly(*chunks: bytes, gate: asyncio.Event) -> AsyncIterator[bytes]:
     yield chunks[0]
     await gate.wait()

@@ -132,3 +132,13 @@ def test_partitions_do_not_share_memory(rows: Any) -> None:
     assert other.labelled("x") == [(1, None, "i")]
     assert sorted(rows.store.collections["row_partitions"]) == ["ingest.rows/0"]
     assert list(itertools.chain(rows.memory.drafts.items())) == [("d", 2)]
+
+
+def test_7_rows_know_versions_from_markers_alone(rows: Any) -> None:
+    """Whatever the catalog's documents say meanwhile, the end is the same: they are never read."""
+    from services.common.eventlog.handling import Batch, Delivery
+
+    events = [rows.data_row("a"), rows.truth("a", "i"), rows.ended("i"), rows.committed(1, 3)]
+    batch = Batch(0, [Delivery(topic, 0, i, key, event) for i, (topic, key, event) in enumerate(events)])
+    reads = [*rows.handler.recall(0), *rows.handler.reads(batch, rows.memory)]
+    assert {read.collection for read in reads} == {"data_rows", "row_partitions"}
