@@ -40,6 +40,15 @@ def coco(
             if r.random() < 0.15:
                 twin = {**annotations[-1], "iscrowd": 0, "area": annotations[-1]["area"] * float(r.choice([1, 0.2]))}
                 annotations.append({**twin, "category_id": int(r.choice([category_id, r.choice(with_truth)]))})
+        if r.random() < 0.5:
+            # Two truths that one prediction overlaps equally, and a second one that only has the later to take.
+            category_id = int(r.choice(predicted))
+            for left in r.permutation([104.0, 96.0]).tolist():
+                between = {"category_id": category_id, "bbox": [left, 100.0, 64.0, 32.0], "area": 2048.0, "iscrowd": 0}
+                annotations.append({"image_id": image_id, **between})
+            for left, score in ((100.0, 0.9), (float(r.choice([80, 120])), 0.8)):
+                near = {"category_id": category_id, "bbox": [left, 100.0, 64.0, 32.0], "score": score}
+                results.append({"image_id": image_id, **near})
         clutter = 0 if r.random() < 0.1 else r.poisson(detections)
         for category_id, *box in mine:
             for _ in range(r.integers(0, 4)):
