@@ -107,9 +107,9 @@ class Writer:
                     writes.append(UpdateMany("run_rows", row, {"$set": NO_PAIRS}))
                 case _:
                     writes.append(Replace("run_rows", run_row(chance, name, chance.choice(self._runs))))
-        if chance.random() < 0.1:
+        if chance.random() < 0.2:
             writes += await self._unlabel_some()
-        if chance.random() < 0.1:
+        if chance.random() < 0.04:
             self._draft += 1
         await self.commit(writes)
 

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any
 
 import numpy as np
 import pytest
 
-from services.common.eventlog.handling import Replace, UpdateMany
+from services.common.eventlog.handling import Read, Replace, UpdateMany
 from services.common.readmodel.columns import Columns, UnknownRun
 from services.common.readmodel.mongo import ReadModel
+from services.common.readmodel.snapshot import Snapshot
 from tests.integration.readmodel.conftest import FailCommands
 from tests.integration.readmodel.documents import GROUP, PROJECT, Writer, expected, run_row, shown, truth
 
-RUNS = {"run_a": 1, "run_b": 1, "run_c": 2}
+RUNS = {"run_a": 1, "run_b": 2, "run_c": 3}
 NAMES = [*(f"n{i}" for i in range(30)), *(f"x{i}" for i in range(6))]
 
 
@@ -56,11 +58,13 @@ async def test_follow_a_random_stream_of_writes(store: ReadModel, columns: Colum
     async def look(run_id: str, delay: float) -> None:
         await asyncio.sleep(delay)
         async with columns.run(PROJECT, run_id) as view:
-            for _ in range(5):
+            for _ in range(10):
                 before = view.generation, shown(view.current)
-                await asyncio.sleep(0.05)
+                stood = view.progress
+                await asyncio.sleep(0.02)
                 assert before == (view.generation, shown(view.current)), "a view stands still"
                 await view.refresh()
+                assert all(view.progress[at]["rev"] >= state["rev"] for at, state in stood.items())
 
     looks = [look(run_id, delay) for run_id, delay in zip(RUNS, (0, 0.1, 0.4), strict=True)]
     await asyncio.gather(*(write(writer) for writer in several), *looks)
@@ -186,6 +190,54 @@ async def test_loads_of_one_run_are_shared(store: ReadModel, columns: Columns, m
     assert snapshots == 3  # where the feed begins, the truths, the run
 
 
+async def test_changes_during_a_load_are_in(
+    store: ReadModel, columns: Columns, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The feed is ahead of the moment that is read: what it has seen since isn't lost."""
+    several = writers(store, 11)
+    for writer in several:
+        await writer.remember(RUNS)
+    original = store.snapshot
+
+    @contextlib.asynccontextmanager
+    async def slow() -> AsyncGenerator[Snapshot]:
+        async with original() as moment:
+            await moment.find(Read("progress", {}))
+            await steps(several)
+            await asyncio.sleep(0.2)
+            yield moment
+
+    monkeypatch.setattr(store, "snapshot", slow)
+    async with columns.run(PROJECT, "run_b") as view:
+        await view.reach(revs(several), timeout=5)
+        assert shown(view.current) == await expected(store, "run_b", 2)
+
+
+async def test_a_load_waits_until_the_feed_is_as_far(
+    store: ReadModel, columns: Columns, monkeypatch: pytest.MonkeyPatch, fail_commands: FailCommands
+) -> None:
+    """The feed is behind the moment that is read: otherwise the run would be ahead of its truths and its progress."""
+    several = writers(store, 12)
+    for writer in several:
+        await writer.remember(RUNS)
+    async with columns.run(PROJECT, "run_a"):
+        pass
+    original = store.snapshot
+
+    @contextlib.asynccontextmanager
+    async def ahead() -> AsyncGenerator[Snapshot]:
+        await fail_commands("getMore", times=1, blockConnection=True, blockTimeMS=600)
+        await asyncio.sleep(0.1)
+        await steps(several)
+        async with original() as moment:
+            yield moment
+
+    monkeypatch.setattr(store, "snapshot", ahead)
+    async with columns.run(PROJECT, "run_b") as view:
+        assert {partition: state["rev"] for partition, state in view.progress.items()} == revs(several)
+        assert shown(view.current) == await expected(store, "run_b", 2)
+
+
 async def test_memory_is_limited(store: ReadModel) -> None:
     runs = [f"run_{i}" for i in range(6)]
     writer = Writer(store, 0, 1, runs, NAMES)
@@ -303,7 +355,7 @@ async def test_a_lost_feed_is_read_anew(
         assert "change feed lost" in capsys.readouterr().out
         assert view.generation > old
         assert shown(view.current) == await expected(store, "run_a", 1)
-        assert shown(other.current) == await expected(store, "run_b", 1)
+        assert shown(other.current) == await expected(store, "run_b", 2)
 
 
 @pytest.mark.parametrize("how", [{"closeConnection": True}, {"errorCode": 43}, {"errorCode": 189}])

@@ -1,0 +1,187 @@
+"""Changes, one after the other and many at once: the tables end the same."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import numpy as np
+import pytest
+from bson.timestamp import Timestamp
+
+from services.common.readmodel.feed import Change, FeedLost
+from services.common.readmodel.joining import JoinedRun
+from services.common.readmodel.tables import RunTable, TruthTable
+
+EARLY, LATE = Timestamp(1, 0), Timestamp(2, 0)
+NO_PAIRS = {"pair_count": 0, "pair_predictions": b"", "pair_truths": b"", "pair_overlaps": b""}
+
+
+def run_change(kind: Any, name: str, count: int = 0, fields: Any = None) -> Change:
+    if kind == "put":
+        ints, floats = np.arange(count, dtype="<i4").tobytes(), np.linspace(1, 0, count).tobytes()
+        fields = {"class_ids": ints, "confidences": floats, "areas": floats, "places": ints, "pair_count": count}
+        fields |= {"pair_predictions": ints, "pair_truths": ints, "pair_overlaps": floats}
+    return Change(kind, "run_rows", f"p/run/{name}", fields or {}, LATE)
+
+
+def truth_change(kind: Any, name: str, begin: int, until: int | None = None, count: int = 1, **fields: Any) -> Change:
+    if kind == "put":
+        fields = {"ordinal": 1, **fields, "from": begin, "to": until}
+        fields |= {"class_ids": bytes(4 * count), "areas": bytes(8 * count), "crowds": bytes(count)}
+    return Change(kind, "truths", f"p/ds/{name}@{begin}", fields, LATE)
+
+
+def run_table(*batches: list[Change]) -> RunTable:
+    table = RunTable("p", "run")
+    table.filled(EARLY)
+    for batch in batches:
+        table.follow(batch)
+    return table
+
+
+def truth_table(version: int, *batches: list[Change]) -> TruthTable:
+    table = TruthTable("p", "ds", version)
+    table.filled(EARLY)
+    for batch in batches:
+        table.follow(batch)
+    return table
+
+
+def rows_of(table: RunTable) -> dict[str, tuple[int, int, bool]]:
+    return {
+        name: (int(table.predictions.count[at]), int(table.pairs.count[at]), bool(table.there[at]))
+        for at, name in enumerate(table.names)
+    }
+
+
+RUN_CHANGES = [
+    run_change("put", "a", 3),
+    run_change("update", "a", fields=NO_PAIRS),
+    run_change("put", "a", 2),
+    run_change("delete", "a"),
+]
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(4))))
+def test_a_run_row_ends_as_its_last_change_says(order: tuple[int, ...]) -> None:
+    changes = [RUN_CHANGES[at] for at in order]
+    together = run_table(changes)
+    apart = run_table(*([change] for change in changes))
+
+    last = [at for at in order if at != 1][-1]
+    count = {0: 3, 2: 2, 3: 0}[last]
+    unpaired = order.index(1) > order.index(last)
+    for table in (together, apart):
+        assert rows_of(table).get("a", (0, 0, False)) == (count, 0 if unpaired else count, last != 3)
+
+
+def test_changes_of_before_the_fill_are_left_out() -> None:
+    table = RunTable("p", "run")
+    early = Change("delete", "run_rows", "p/run/a", {}, EARLY)
+    table.follow([early, run_change("put", "b", 2)])
+    table.fill([{"_id": "p/run/a", **run_change("put", "a", 3).fields}])
+    table.filled(EARLY)
+
+    assert rows_of(table) == {"a": (3, 3, True), "b": (2, 2, True)}
+
+
+def test_a_change_that_cannot_be_followed_is_said() -> None:
+    with pytest.raises(FeedLost):
+        run_table([run_change("update", "a", fields={"class_ids": b""})])
+    with pytest.raises(FeedLost):
+        truth_table(1, [truth_change("put", "a", 1)], [truth_change("update", "a", 1, areas=b"")])
+    with pytest.raises(FeedLost):
+        truth_table(2, [truth_change("put", "a", 1, 2)], [truth_change("update", "a", 1, to=None)])
+
+
+TRUTH_STORIES: list[tuple[list[Change], dict[int, int]]] = [
+    # (changes, annotations of the row by version; a version that isn't here has no truth)
+    ([truth_change("put", "a", 1, count=2)], {1: 2, 2: 2, 3: 2}),
+    ([truth_change("put", "a", 1, count=2), truth_change("update", "a", 1, to=2)], {1: 2}),
+    ([truth_change("put", "a", 1, count=2), truth_change("put", "a", 1, 2, count=2)], {1: 2}),
+    (
+        [
+            truth_change("put", "a", 1, count=2),
+            truth_change("update", "a", 1, to=2),
+            truth_change("put", "a", 2, count=3),
+        ],
+        {1: 2, 2: 3, 3: 3},
+    ),
+    (
+        [
+            truth_change("put", "a", 1, count=2),
+            truth_change("put", "a", 2, count=3),
+            truth_change("update", "a", 1, to=2),
+        ],
+        {1: 2, 2: 3, 3: 3},
+    ),
+    (
+        [
+            truth_change("put", "a", 1, 2, count=2),
+            truth_change("put", "a", 2, 3, count=3),
+            truth_change("delete", "a", 2),
+        ],
+        {1: 2},
+    ),
+    ([truth_change("put", "a", 2, count=2), truth_change("delete", "a", 1)], {2: 2, 3: 2}),
+    (
+        [truth_change("put", "a", 1, count=2), truth_change("delete", "a", 1), truth_change("put", "a", 1)],
+        {1: 1, 2: 1, 3: 1},
+    ),
+]
+
+
+@pytest.mark.parametrize(("changes", "expected"), TRUTH_STORIES)
+@pytest.mark.parametrize("version", [1, 2, 3])
+def test_a_truth_belongs_to_the_versions_of_its_span(
+    version: int, changes: list[Change], expected: dict[int, int]
+) -> None:
+    for table in (truth_table(version, changes), truth_table(version, *([change] for change in changes))):
+        names = table.layout.names
+        assert names == (["a"] if version in expected else [])
+        assert table.truths.count[table.layout.rows].tolist() == [expected.get(version)] * len(names)
+
+
+def test_what_changes_nothing_in_a_version_leaves_it_as_it_was() -> None:
+    table = truth_table(1, [truth_change("put", "a", 1)])
+    before = table.changes
+
+    table.follow([truth_change("update", "a", 1, to=2), truth_change("put", "a", 2)])
+
+    assert table.changes == before
+
+
+def test_rows_lie_by_ordinal_and_then_by_name_whatever_came_first() -> None:
+    changes = [
+        truth_change("put", name, 1, ordinal=ordinal)
+        for name, ordinal in (("b", 5), ("z", None), ("a", 5), ("c", -1), ("y", None))
+    ]
+    for order in itertools.permutations(changes):
+        layout = truth_table(1, list(order)).layout
+        assert layout.names == ["c", "a", "b", "y", "z"]
+        assert layout.ordinals.tolist() == [-1, 5, 5, 6, 7]
+
+
+def test_a_name_may_hold_anything() -> None:
+    name = "a/b@3@ß"
+    truths = truth_table(1, [truth_change("put", name, 1)])
+    run = run_table([run_change("put", name, 4)])
+
+    columns = JoinedRun(run, truths).at({})
+
+    assert columns.rows == [name]
+    assert columns.evidence.prediction_rows.count.tolist() == [4]
+
+
+def test_rows_find_each_other_whichever_comes_first() -> None:
+    truths, run = truth_table(1), run_table()
+    joined = JoinedRun(run, truths)
+    seen: list[tuple[list[int], int]] = []
+    for truth_name, run_name in (("a", "b"), ("b", "c"), ("c", "a"), ("d", "e")):
+        truths.follow([truth_change("put", truth_name, 1, ordinal=ord(truth_name))])
+        run.follow([run_change("put", run_name, 2)])
+        columns = joined.at({})
+        seen.append((columns.evidence.prediction_rows.count.tolist(), columns.unlabelled_rows))
+
+    assert seen == [([0], 1), ([0, 2], 1), ([2, 2, 2], 0), ([2, 2, 2, 0], 1)]
