@@ -55,11 +55,23 @@ def not_found(what: str, detail: str = "") -> Problem:
     return Problem(404, "not-found", f"no such {what}", detail)
 
 
+def answer(problem: Problem) -> Response:
+    """The problem document."""
+    return JSONResponse(problem.body(), problem.status, headers=problem.headers, media_type=MEDIA_TYPE)
+
+
+def say_unavailable(app: FastAPI, outage: type[Exception]) -> None:
+    """Answer errors of this type, by which a store or a log says that it can't be reached, with 503."""
+
+    @app.exception_handler(outage)
+    async def unavailable(request: Request, error: Exception) -> Response:  # pyright: ignore[reportUnusedFunction]
+        get_logger().warning("a store is away", method=request.method, path=request.url.path, reason=str(error)[:300])
+        detail = "the log or the read model doesn't answer right now: try again"
+        return answer(Problem(503, "unavailable", "not available right now", detail, headers={"Retry-After": "2"}))
+
+
 def install(app: FastAPI) -> None:
     """Answer every error of an app with a problem document."""
-
-    def answer(problem: Problem) -> Response:
-        return JSONResponse(problem.body(), problem.status, headers=problem.headers, media_type=MEDIA_TYPE)
 
     @app.exception_handler(Problem)
     async def problem(_request: Request, error: Problem) -> Response:  # pyright: ignore[reportUnusedFunction]

@@ -23,9 +23,11 @@ from services.common.eventlog.port import EventLog, LogError
 from services.common.eventlog.sqlite import SqliteLog
 from services.common.eventlog.topics import topics
 from services.common.readmodel.mongo import ReadModel, ReadModelError
+from services.common.readmodel.outages import OUTAGES
 from services.common.runtime import errors, telemetry
 from services.common.runtime.health import Health
 from services.common.runtime.loop_metrics import PrometheusLoopMetrics
+from services.common.runtime.same_origin import SameOrigin
 from services.common.runtime.settings import Settings
 
 DRAIN_SECONDS = 20.0
@@ -105,7 +107,7 @@ async def _run(name: str, settings: Settings, build: Build, uses_log: bool) -> N
             log = SqliteLog(settings.log_path)
             await log.open(topics(settings.row_partitions))
             stack.push_async_callback(log.close)
-        store = await ReadModel.open(settings.mongo_url, settings.mongo_database)
+        store = await ReadModel.open(settings.mongo_url, settings.mongo_database, log.log_id if log else None)
         stack.push_async_callback(store.close)
         health = Health()
         parts = await build(Context(name, settings, store, health, log))
@@ -190,6 +192,9 @@ def _app(name: str, parts: Parts, health: Health) -> FastAPI:
     app = FastAPI(title=f"Sightline {name}", version=sightline.__version__)
     errors.install(app)
 
+    for outage in (*OUTAGES, LogError):
+        errors.say_unavailable(app, outage)
+    app.add_middleware(SameOrigin)
     app.add_middleware(_Measure)
 
     @app.get("/healthz", include_in_schema=False)

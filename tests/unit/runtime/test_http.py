@@ -1,0 +1,94 @@
+"""What every service's HTTP does, whatever it serves."""
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from services.common.eventlog.port import LogError
+from services.common.runtime import errors
+from services.common.runtime.errors import Problem
+from services.common.runtime.same_origin import SameOrigin, is_local
+
+
+@pytest.fixture
+def app() -> FastAPI:
+    app = FastAPI()
+    errors.install(app)
+    errors.say_unavailable(app, LogError)
+    app.add_middleware(SameOrigin)
+
+    @app.api_route("/thing", methods=["GET", "POST"])
+    async def thing() -> dict[str, str]:
+        return {"well": "yes"}
+
+    @app.get("/away")
+    async def away() -> None:
+        raise LogError("the disk is full")
+
+    @app.get("/conflict")
+    async def conflict() -> None:
+        raise Problem(409, "name-taken", "the name is taken", "choose another", existing_id="ds_1")
+
+    @app.get("/number/{number}")
+    async def number(number: int) -> int:
+        return number
+
+    @app.get("/bug")
+    async def bug() -> None:
+        raise RuntimeError("secret")
+
+    return app
+
+
+def client(app: FastAPI, base_url: str = "http://127.0.0.1:1") -> httpx.AsyncClient:
+    return httpx.AsyncClient(transport=httpx.ASGITransport(app, raise_app_exceptions=False), base_url=base_url)
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "slug"),
+    [
+        ("/away", 503, "unavailable"),
+        ("/conflict", 409, "name-taken"),
+        ("/number/x", 422, "invalid-request"),
+        ("/nowhere", 404, "not-found"),
+        ("/bug", 500, "internal"),
+    ],
+)
+async def test_every_error_is_a_problem_document(app: FastAPI, path: str, status: int, slug: str) -> None:
+    answer = await client(app).get(path)
+    assert answer.status_code == status
+    assert answer.headers["content-type"] == "application/problem+json"
+    body = answer.json()
+    assert body["type"].endswith("/" + slug)
+    assert body["status"] == status
+    assert "secret" not in answer.text
+
+
+async def test_an_outage_says_when_to_try_again(app: FastAPI) -> None:
+    assert (await client(app).get("/away")).headers["retry-after"] == "2"
+
+
+async def test_a_conflict_names_what_is_there(app: FastAPI) -> None:
+    assert (await client(app).get("/conflict")).json()["existing_id"] == "ds_1"
+
+
+async def test_a_name_that_was_pointed_here_is_refused(app: FastAPI) -> None:
+    assert (await client(app, "http://evil.example").get("/thing")).status_code == 403
+
+
+async def test_another_page_can_read_nothing_new_and_change_nothing(app: FastAPI) -> None:
+    here = client(app)
+    assert (await here.post("/thing", headers={"Origin": "http://evil.example"})).status_code == 403
+    assert (await here.post("/thing", headers={"Origin": "null"})).status_code == 403
+    assert (await here.post("/thing", headers={"Origin": "http://127.0.0.1:1"})).status_code == 200
+    assert (await here.post("/thing")).status_code == 200
+
+
+@pytest.mark.parametrize("host", ["localhost", "localhost:80", "127.0.0.1", "127.3.2.1:9", "[::1]:80", "a.localhost"])
+def test_this_machine(host: str) -> None:
+    assert is_local(host)
+
+
+@pytest.mark.parametrize("host", ["", "example.com", "10.0.0.1:80", "127.0.0.1.example.com", "localhost.example.com"])
+def test_not_this_machine(host: str) -> None:
+    assert not is_local(host)
