@@ -56,7 +56,7 @@ class TruthImport:
         for position in await job.append(ends):
             job.end.end_offsets[position.partition] = position.offset
         job.end.category_classes.update(mapping)
-        if not kept:
+        if not kept and np.array_equal(said, ~truth.withheld):
             job.end.truth_digest = await asyncio.to_thread(truth.digest)
 
     async def _classes(self, job: Job, truth: Truth) -> tuple[Lookup, dict[int, int]]:

@@ -165,8 +165,9 @@ class Imports:
         fresh = await self._store.insert(IMPORT_JOBS.name, live)
         try:
             granted = await self._ask(project_id, CatalogRequest(request_id=request, begin_import=begin))
-        except Problem:
-            if fresh:
+        except Problem as problem:
+            # Without an answer it may have begun: then the lease that runs out is what ends it.
+            if fresh and problem.status < 500:
                 await self._store.delete(IMPORT_JOBS.name, id)
             raise
         if granted.repeated:

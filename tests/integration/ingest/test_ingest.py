@@ -180,17 +180,29 @@ async def test_a_row_with_a_rejected_annotation_keeps_its_truth(stand: Any, made
     assert version["truth_digest"] is None, "it is not what the file says"
 
 
-async def test_a_bad_annotation_in_a_new_dataset_leaves_its_row_unlabelled(stand: Any, made: Made) -> None:
+async def test_a_class_that_the_ontology_lacks_leaves_its_rows_unlabelled(stand: Any, made: Made) -> None:
     await made.dataset(("person",))
     job = await made.truth()
     assert (job["accepted"], job["rejected"]) == (1, 2)
     assert Counter(r["code"] for r in job["rejections"]) == {"unknown_class": 1, "row_withheld": 1}
     await made.commit()
     version = await stand.store.get("dataset_versions", f"default/{made.ids['dataset']}/1")
-    assert version["truth_digest"] == truth_digest([json.dumps(TRUTH).encode()])
+    assert version["truth_digest"] is None, "with the class it would be another truth"
     await made.run()
     job = await stand.post(made.predictions_path(), content=json.dumps([result(12)]).encode())
     assert job["accepted"] == 1, "an unlabelled row takes predictions"
+
+
+async def test_the_same_file_with_a_bad_annotation_is_the_same_truth(stand: Any, made: Made) -> None:
+    await made.dataset()
+    bad = json.loads(json.dumps(TRUTH))
+    bad["annotations"][1]["bbox"] = [1, 2, 3]
+    job = await made.truth(bad)
+    assert (job["accepted"], job["rejected"]) == (2, 1)
+    await made.commit()
+    version = await stand.store.get("dataset_versions", f"default/{made.ids['dataset']}/1")
+    assert version["truth_digest"] == truth_digest([json.dumps(bad).encode()])
+    assert version["truth_digest"] != truth_digest([json.dumps(TRUTH).encode()])
 
 
 async def test_rows_that_a_truth_does_not_name_are_unlabelled(stand: Any, made: Made) -> None:
