@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
-from services.common.eventlog.handling import Batch, Document, Read, State
+from services.common.eventlog.handling import Batch, Document, Read, State, blame_events
 from services.common.progress import ProgressStore
 from services.metrics.memory import PartitionMemory
 from services.metrics.needs import first_reads, further_reads
@@ -21,8 +21,8 @@ def two_step_loader(store: ProgressStore) -> Callable[[Batch, PartitionMemory], 
 
     async def load(batch: Batch, memory: PartitionMemory) -> State:
         found: dict[str, list[Document]] = {}
-        await read(first_reads(batch, memory), found)
-        await read(further_reads(batch, found), found)
+        await read(blame_events(lambda: first_reads(batch, memory)), found)
+        await read(blame_events(lambda: further_reads(batch, found)), found)
         return found
 
     return load

@@ -161,7 +161,7 @@ class RunLoop:
     # ---- the group
 
     async def _assign(self, partitions: frozenset[int]) -> None:
-        for partition in partitions:
+        for partition in partitions if not self._stopping.is_set() else ():
             owner = PartitionOwner(partition, self._around)
             task = asyncio.create_task(owner.run(), name=f"{self.group}/{partition}")
             task.add_done_callback(self._notice_end)
@@ -172,15 +172,18 @@ class RunLoop:
 
     async def _drain(self, partitions: frozenset[int]) -> None:
         """Let go of partitions: the batch in hand is finished if it can be, what waits is left to the next owner."""
-        going = [self._owners.pop(partition) for partition in partitions if partition in self._owners]
-        tasks = [task for _, task in going]
-        for owner, _ in going:
+        going = {partition: self._owners[partition] for partition in partitions if partition in self._owners}
+        tasks = [task for _, task in going.values()]
+        for owner, _ in going.values():
             owner.stop()
         if tasks:
             _, late = await asyncio.wait(tasks, timeout=self._limits.drain_seconds)
             for task in late:  # as if we had crashed here: whoever is next finds all that it needs
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
+        for partition, owned in going.items():  # not before: a revoke during a stop waits for the same batches
+            if self._owners.get(partition) is owned:
+                del self._owners[partition]
         self._metrics.assigned(self.group, len(self._owners))
 
     def _notice_end(self, task: asyncio.Task[None]) -> None:

@@ -7,11 +7,13 @@ writes, progress and outbox in one transaction, publishes the outbox, and replac
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from sightline.wire.events.v1.event_pb2 import Event
+
+T = TypeVar("T")
 
 Document = Mapping[str, Any]
 
@@ -116,6 +118,20 @@ class Batch:
     deliveries: Sequence[Delivery]
     offsets: Mapping[str, int] = field(default_factory=dict[str, int])
     """Next offset of each topic after this batch."""
+
+
+class Poison(Exception):
+    """What is wrong is in the events of a batch: it is halved until the guilty one stands alone."""
+
+
+def blame_events(pure: Callable[[], T]) -> T:
+    """Call something pure: an exception there is about the events. For handlers, and for loaders' pure parts."""
+    try:
+        return pure()
+    except MemoryError:
+        raise
+    except Exception as error:
+        raise Poison(str(error)) from error
 
 
 class Handler(ABC):

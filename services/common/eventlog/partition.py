@@ -19,23 +19,32 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
 from services.common.eventlog.clock import Clock
 from services.common.eventlog.dead_letters import dead_letter
 from services.common.eventlog.decoding import Arrival, arrive
-from services.common.eventlog.handling import Batch, Delivery, Handler, Outcome, Outgoing, Read, State
+from services.common.eventlog.handling import (
+    Batch,
+    Delivery,
+    Handler,
+    Outcome,
+    Outgoing,
+    Poison,
+    Read,
+    State,
+    blame_events,
+)
 from services.common.eventlog.metrics import LoopMetrics
 from services.common.eventlog.port import Consumer, EventLog, LogError, Message, Record
 from services.common.eventlog.topics import SCHEMA_VERSION
 from services.common.progress import BatchTooLarge, CommitUnknown, LostRace, Progress, ProgressStore
 
-T = TypeVar("T")
-
 logger = logging.getLogger(__name__)
 
 Loader = Callable[[Batch, Any], Awaitable[State]]
-"""Gathers what a batch needs, given the partition's memory, in place of `Handler.reads`. It may do I/O."""
+"""Gathers what a batch needs, given the partition's memory, in place of `Handler.reads`. It may do I/O, so its
+exceptions are outages, tried again for ever: what is pure in it goes through `blame_events`."""
 
 
 class WrongLog(LogError):
@@ -98,10 +107,6 @@ class _Held:
 
     progress: Progress
     memory: Any
-
-
-class _Poison(Exception):
-    """The handler could not say what a batch amounts to."""
 
 
 class PartitionOwner:
@@ -263,7 +268,7 @@ class PartitionOwner:
         try:
             outcome, outbox = await self._ask_handler(arrivals)
             await self._commit(arrivals, outcome, outbox)
-        except (_Poison, BatchTooLarge) as error:
+        except (Poison, BatchTooLarge) as error:
             if len(arrivals) > 1:
                 middle = len(arrivals) // 2
                 await self._apply(arrivals[:middle])
@@ -290,7 +295,7 @@ class PartitionOwner:
         if around.loader is not None:
             state = await around.loader(batch, held.memory)
         else:
-            state = await self._find(_guarded(lambda: around.handler.reads(batch, held.memory)))
+            state = await self._find(blame_events(lambda: around.handler.reads(batch, held.memory)))
 
         def handle() -> tuple[Outcome, tuple[Message, ...]]:
             outcome = around.handler.handle(batch, state, held.memory)
@@ -298,7 +303,7 @@ class PartitionOwner:
             around.log.check(outbox)
             return outcome, outbox
 
-        return await around.compute(lambda: _guarded(handle))
+        return await around.compute(lambda: blame_events(handle))
 
     async def _commit(
         self, arrivals: Sequence[Arrival], outcome: Outcome, outbox: tuple[Message, ...] = (), bug: str | None = None
@@ -387,16 +392,6 @@ def _deliveries(arrivals: Sequence[Arrival]) -> list[Delivery]:
     return [arrival.delivery for arrival in arrivals if arrival.delivery is not None]
 
 
-def _guarded(pure: Callable[[], T]) -> T:
-    """Call what has no edge: an exception there is about the events."""
-    try:
-        return pure()
-    except MemoryError:
-        raise
-    except Exception as error:
-        raise _Poison(str(error)) from error
-
-
 def _reason(error: Exception) -> str:
-    cause = error.__cause__ if isinstance(error, _Poison) and error.__cause__ else error
+    cause = error.__cause__ if isinstance(error, Poison) and error.__cause__ else error
     return f"{type(cause).__name__}: {cause}"

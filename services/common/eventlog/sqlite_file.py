@@ -82,6 +82,20 @@ class _Job:
     result: Any = field(default=None)
 
 
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """What is open of a file."""
+
+    reader: Connection
+    writer: Connection
+    turn: Turn
+
+    def close(self) -> None:
+        self.reader.close()
+        self.writer.close()
+        self.turn.close()
+
+
 class LogFile:
     """One SQLite file, opened by one process. `write` and `look` may be called from many tasks of one event loop."""
 
@@ -91,7 +105,7 @@ class LogFile:
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._writer = threading.Thread(target=self._write_loop, name="eventlog-writer", daemon=True)
         self._readers = ThreadPoolExecutor(1, "eventlog-reader")
-        self._reader: Connection | None = None
+        self._opened: _Opened | None = None
         self._after_commit: list[Callable[[], None]] = []
         self._closed = False
 
@@ -99,7 +113,7 @@ class LogFile:
         """Make the file and its tables where they are missing, and start the threads."""
         loop = asyncio.get_running_loop()
         try:
-            self._reader = await loop.run_in_executor(self._readers, self._prepare)
+            self._opened = await loop.run_in_executor(self._readers, self._prepare)
         except BaseException:
             self._readers.shutdown(wait=False)
             raise
@@ -136,8 +150,8 @@ class LogFile:
         self._closed = True
         self._jobs.put(None)
         await self._loop.run_in_executor(None, self._writer.join)
-        if self._reader is not None:
-            await self._loop.run_in_executor(self._readers, self._reader.close)
+        if self._opened is not None:
+            await self._loop.run_in_executor(self._readers, self._opened.close)
         self._readers.shutdown()
 
     def _check_open(self) -> None:
@@ -150,15 +164,17 @@ class LogFile:
     # ---- reader's thread
 
     def _read(self, run: Callable[[Connection], T]) -> T:
-        assert self._reader is not None
-        return run(self._reader)
+        assert self._opened is not None
+        return run(self._opened.reader)
 
-    def _prepare(self) -> Connection:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+    def _prepare(self) -> _Opened:
         deadline = time.monotonic() + BUSY_SECONDS
         while True:
             try:
-                return self._connect(self._create)
+                self.path.parent.mkdir(parents=True, exist_ok=True)
+                return _Opened(self._connect(self._create), self._connect(), Turn(self.path))
+            except OSError as error:
+                raise LogError(f"The log {self.path} can't be opened: {error.strerror}.") from error
             except sqlite3.Error as error:
                 # Turning WAL on does not wait for other processes that open the file at the same moment.
                 if "locked" not in str(error) or time.monotonic() > deadline:
@@ -201,14 +217,9 @@ class LogFile:
     # ---- writer's thread
 
     def _write_loop(self) -> None:
-        connection = self._connect()
-        turn = Turn(self.path)
-        try:
-            while jobs := self._take():
-                self._transact(connection, turn, jobs)
-        finally:
-            turn.close()
-            connection.close()
+        assert self._opened is not None
+        while jobs := self._take():
+            self._transact(self._opened.writer, self._opened.turn, jobs)
 
     def _take(self) -> list[_Job]:
         """Wait for a job, then take what waits behind it; nothing when the log is closed."""

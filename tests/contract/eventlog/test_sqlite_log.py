@@ -115,6 +115,11 @@ class TestSqliteLog(LogContract):
         with pytest.raises(LogError, match="can't be used"):
             await SqliteLog(path).open(())
 
+    async def test_a_place_that_can_t_be_written_is_refused(self, tmp_path: Path) -> None:
+        (tmp_path / "file").touch()
+        with pytest.raises(LogError, match="can't be opened"):
+            await SqliteLog(tmp_path / "file" / "log").open(())
+
     async def test_a_newer_format_is_refused(self, tmp_path: Path) -> None:
         path = tmp_path / "log"
         with sqlite3.connect(path) as connection:

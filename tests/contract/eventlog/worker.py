@@ -1,4 +1,4 @@
-"""A process with the whole thing: `python -m tests.contract.eventlog.worker LOG MONGO_URL DATABASE`. Runs until killed."""
+"""A process with the whole thing, until killed: `python -m tests.contract.eventlog.worker LOG MONGO_URL DATABASE`."""
 
 from __future__ import annotations
 
