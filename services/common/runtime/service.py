@@ -14,6 +14,7 @@ from typing import Any, Protocol
 import uvicorn
 from fastapi import APIRouter, FastAPI, Response
 from fastapi.responses import JSONResponse
+from fastapi_offline import FastAPIOffline
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -189,7 +190,7 @@ class _Measure:
 
 
 def _app(name: str, parts: Parts, health: Health) -> FastAPI:
-    app = FastAPI(title=f"Sightline {name}", version=sightline.__version__)
+    app = FastAPIOffline(title=f"Sightline {name}", version=sightline.__version__, redoc_url=None)
     errors.install(app)
 
     for outage in (*OUTAGES, LogError):
