@@ -19,7 +19,7 @@ $(STAMP): $(LOCK) pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(LOCK)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
-	$(BIN)/python -c 'from sightline.evaluation import warm; warm()'
+	$(BIN)/python -c 'import sightline.formats.coco; from sightline.evaluation import warm; warm()'
 	@touch $@
 
 demo: install ## Real predictions of a real model through the whole system, then serve until Ctrl-C (ONCE=1: end after the table)
