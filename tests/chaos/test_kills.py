@@ -12,7 +12,7 @@ from tests.e2e.stack import Stack, kill, wait_until
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
-    return generate(tmp_path_factory.mktemp("chaos"), seed=11, images=600, classes=8, truths=6, detections=60)
+    return generate(tmp_path_factory.mktemp("chaos"), seed=11, images=400, classes=8, truths=6, detections=60)
 
 
 def test_everything_is_killed_in_the_middle_of_an_import(files: Files, tmp_path: Path) -> None:
@@ -37,7 +37,7 @@ def test_metrics_is_killed_again_and_again(files: Files, tmp_path: Path) -> None
     with Stack(tmp_path / "data") as stack:
         sending = stack.begin(*files.arguments("shot"), "--wait", "--json")
         kills = 0
-        while sending.poll() is None and kills < 8:
+        while sending.poll() is None and kills < 5:
             time.sleep(chance.uniform(0.2, 0.8) + 0.2 * kills)
             for pid in stack.descendants("services.metrics"):
                 kill(pid)

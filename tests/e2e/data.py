@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,22 @@ class Files:
     def predictions(self) -> Path:
         return self.folder / "dt.json"
 
+    @cached_property
+    def expected_numbers(self) -> dict[str, float | None]:
+        """The twelve numbers, as pycocotools has them."""
+        return oracle.twelve(oracle.evaluated(self.truth, self.results))
+
+    @cached_property
+    def expected_counts(self) -> dict[tuple[float, float], dict[str, list[int]]]:
+        """True positives, false positives and false negatives by class name, by (IoU, confidence)."""
+        names = {category["id"]: category["name"] for category in self.truth["categories"]}
+        expected: dict[tuple[float, float], dict[str, list[int]]] = {}
+        for iou, confidence in THRESHOLDS:
+            kept = [result for result in self.results if result["score"] >= confidence]
+            judged = oracle.counts(oracle.evaluated(self.truth, kept, iou=iou))
+            expected[iou, confidence] = {names[category]: counts for category, counts in judged.items()}
+        return expected
+
     def arguments(self, name: str, *, run: str | None = None, model: str | None = None) -> tuple[object, ...]:
         """The arguments that import them under a name."""
         files = ("--ground-truth", self.ground_truth, "--predictions", self.predictions)
@@ -49,21 +66,16 @@ def generate(folder: Path, seed: int, **options: Any) -> Files:
 
 def assert_equal_to_pycocotools(stack: Stack, run_id: str, files: Files) -> None:
     """The twelve numbers to 1e-9, and counts per class exactly, at several thresholds."""
-    answer = stack.json("metrics", run_id)
-    expected = oracle.twelve(oracle.evaluated(files.truth, files.results))
-    for name, value in expected.items():
-        mine = answer["coco"][name]
+    numbers = stack.json("metrics", run_id)["coco"]
+    for name, value in files.expected_numbers.items():
+        mine = numbers[name]
         assert (mine is None) == (value is None), (name, mine, value)
         assert mine is None or abs(mine - value) < 1e-9, (name, mine, value)
-    names = {category["id"]: category["name"] for category in files.truth["categories"]}
-    for iou, confidence in THRESHOLDS:
-        kept = [result for result in files.results if result["score"] >= confidence]
-        judged = oracle.counts(oracle.evaluated(files.truth, kept, iou=iou))
+    for (iou, confidence), expected in files.expected_counts.items():
         answer = stack.get(f"/v1/model-runs/{run_id}/metrics", iou=iou, confidence=confidence)
-        mine = {name: [numbers[count] for count in _COUNTS] for name, numbers in answer["classes"].items()}
-        for category, counts in judged.items():
-            assert mine.pop(names[category], [0, 0, 0]) == counts, (names[category], iou, confidence)
+        mine = {name: [counts[count] for count in _COUNTS] for name, counts in answer["classes"].items()}
+        for name, counts in expected.items():
+            assert mine.pop(name, [0, 0, 0]) == counts, (name, iou, confidence)
         assert not mine
-        assert [answer["total"][count] for count in _COUNTS] == [
-            sum(each) for each in zip(*judged.values(), strict=True)
-        ]
+        total = [sum(each) for each in zip(*expected.values(), strict=True)]
+        assert [answer["total"][count] for count in _COUNTS] == total
