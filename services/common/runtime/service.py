@@ -26,6 +26,7 @@ from services.common.eventlog.topics import topics
 from services.common.readmodel.mongo import ReadModel, ReadModelError
 from services.common.readmodel.outages import OUTAGES
 from services.common.runtime import errors, telemetry
+from services.common.runtime.body_limit import BodyLimit
 from services.common.runtime.health import Health
 from services.common.runtime.loop_metrics import PrometheusLoopMetrics
 from services.common.runtime.same_origin import SameOrigin
@@ -195,6 +196,7 @@ def _app(name: str, parts: Parts, health: Health) -> FastAPI:
 
     for outage in (*OUTAGES, LogError):
         errors.say_unavailable(app, outage)
+    app.add_middleware(BodyLimit)
     app.add_middleware(SameOrigin)
     app.add_middleware(_Measure)
 

@@ -1,11 +1,14 @@
 """What every service's HTTP does, whatever it serves."""
 
+from collections.abc import AsyncIterator
+
 import httpx
 import pytest
 from fastapi import FastAPI
 
 from services.common.eventlog.port import LogError
 from services.common.runtime import errors
+from services.common.runtime.body_limit import WHOLE_BODY_MAX_BYTES, BodyLimit
 from services.common.runtime.errors import Problem
 from services.common.runtime.same_origin import SameOrigin, is_local
 
@@ -15,7 +18,12 @@ def app() -> FastAPI:
     app = FastAPI()
     errors.install(app)
     errors.say_unavailable(app, LogError)
+    app.add_middleware(BodyLimit)
     app.add_middleware(SameOrigin)
+
+    @app.post("/whole")
+    async def whole(body: dict[str, str]) -> int:
+        return len(body)
 
     @app.api_route("/thing", methods=["GET", "POST"])
     async def thing() -> dict[str, str]:
@@ -92,3 +100,17 @@ def test_this_machine(host: str) -> None:
 @pytest.mark.parametrize("host", ["", "example.com", "10.0.0.1:80", "127.0.0.1.example.com", "localhost.example.com"])
 def test_not_this_machine(host: str) -> None:
     assert not is_local(host)
+
+
+async def test_a_body_that_is_read_whole_is_bounded(app: FastAPI) -> None:
+    async def trickle() -> AsyncIterator[bytes]:
+        for _ in range(WHOLE_BODY_MAX_BYTES // 65536 + 2):
+            yield b" " * 65536
+
+    here = client(app)
+    json = {"Content-Type": "application/json"}
+    assert (await here.post("/whole", content=b" " * (WHOLE_BODY_MAX_BYTES + 1), headers=json)).status_code == 413
+    announced_by_nobody = await here.post("/whole", content=trickle(), headers=json)
+    assert announced_by_nobody.status_code == 413
+    assert announced_by_nobody.headers["content-type"] == "application/problem+json"
+    assert (await here.post("/whole", json={"a": "b"})).json() == 1
