@@ -38,7 +38,7 @@ async def test_every_event_once_while_processes_die(
     try:
         for _ in range(3):
             await start()
-        for round in range(12):
+        for round in range(8):
             for _ in range(8):
                 await log.append(inputs())
                 await asyncio.sleep(chance.uniform(0, 0.08))
