@@ -37,4 +37,4 @@ class BodyLimit:
                 raise HTTPException(413)
             return message
 
-        await self._app(scope, count, send)
+        return await self._app(scope, count, send)
