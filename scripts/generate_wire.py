@@ -29,9 +29,8 @@ def generate(target: Path) -> None:
             sys.exit("protoc failed")
         for path in sorted(out.rglob("*.py*")):
             text = path.read_text()
-            if path.name.endswith("_pb2_grpc.py") and "service " not in (
-                PROTO / path.relative_to(out).with_name(path.name.replace("_pb2_grpc.py", ".proto"))
-            ).read_text():
+            source = PROTO / path.relative_to(out).with_name(path.name.replace("_pb2_grpc.py", ".proto"))
+            if path.name.endswith("_pb2_grpc.py") and "service " not in source.read_text():
                 continue
             text = re.sub(r"\bfrom sightline\.(\w+)\.v(\d+)\b", r"from sightline.wire.\1.v\2", text)
             text = re.sub(r"\bimport sightline\.(\w+)\.v(\d+)\b", r"import sightline.wire.\1.v\2", text)
