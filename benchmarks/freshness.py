@@ -119,6 +119,12 @@ async def produce(
         await asyncio.sleep(max(0.0, begun + (tick + 1) / 20 - time.perf_counter()))
 
 
+async def has_predictions(client: httpx.AsyncClient, run: str, name: str) -> bool:
+    """Whether an answer shows what the run said of a row."""
+    answer = await client.get(f"/v1/model-runs/{run}/rows/{name}")
+    return answer.status_code == 200 and bool(answer.json()["predictions"])
+
+
 async def watch_rows(client: httpx.AsyncClient, run: str, accepted: Accepted, lags: list[float]) -> None:
     """Ask for the newest row until it is there; again and again."""
     while True:
@@ -126,10 +132,8 @@ async def watch_rows(client: httpx.AsyncClient, run: str, accepted: Accepted, la
             await asyncio.sleep(0.01)
             continue
         name, since = accepted.newest
-        while (answer := await client.get(f"/v1/model-runs/{run}/rows/{name}")).status_code != 200 or not answer.json()[
-            "predictions"
-        ]:
-            await asyncio.sleep(0.003)
+        while not await has_predictions(client, run, name):
+            await asyncio.sleep(0.003)  # noqa: ASYNC110
         lags.append(time.perf_counter() - since)
         await asyncio.sleep(0.1)
 
