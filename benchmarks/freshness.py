@@ -132,8 +132,8 @@ async def watch_rows(client: httpx.AsyncClient, run: str, accepted: Accepted, la
             await asyncio.sleep(0.01)
             continue
         name, since = accepted.newest
-        while not await has_predictions(client, run, name):
-            await asyncio.sleep(0.003)  # noqa: ASYNC110
+        while not await has_predictions(client, run, name):  # noqa: ASYNC110
+            await asyncio.sleep(0.003)
         lags.append(time.perf_counter() - since)
         await asyncio.sleep(0.1)
 
