@@ -25,7 +25,7 @@ def generate(target: Path) -> None:
         sources = sorted(str(p.relative_to(PROTO)) for p in PROTO.rglob("*.proto"))
         arguments = ["protoc", f"-I{PROTO}", f"-I{files('grpc_tools') / '_proto'}"]
         arguments += [f"--python_out={out}", f"--pyi_out={out}", f"--grpc_python_out={out}", *sources]
-        if protoc.main(arguments):
+        if protoc.main(arguments):  # pyright: ignore[reportUnknownMemberType]
             sys.exit("protoc failed")
         for path in sorted(out.rglob("*.py*")):
             text = path.read_text()
