@@ -17,6 +17,8 @@ from services.metrics.pacing import RunPacing
 from services.metrics.standing import read_standing
 
 _RUNS_AT_ONCE = 2
+_TOUCHES_AT_ONCE = 50_000
+"""So that pacing sees an end behind all the touches that it holds back."""
 
 
 def rows_loop(log: EventLog, store: ReadModel, row_partitions: int, metrics: LoopMetrics | None = None) -> RunLoop:
@@ -58,7 +60,7 @@ class RunsLoop:
             run_owner.RunsHandler(),
             loader=run_owner.Measuring(columns, partial(read_standing, store), pacing, clock, observe),
             pacing=pacing,
-            limits=Limits(in_flight=_RUNS_AT_ONCE),
+            limits=Limits(records=_TOUCHES_AT_ONCE, in_flight=_RUNS_AT_ONCE),
             clock=clock,
             metrics=metrics,
         )
