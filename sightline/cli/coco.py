@@ -185,7 +185,9 @@ def _send_truth(client: Client, wanted: Wanted, steps: Steps, truth: Truth, data
     if version > 1:
         steps.note(f"The truth is not that of an earlier version: it is version {version} of {wanted.dataset!r} now.")
     committed = {known.version: known.truth_digest for known in client.dataset_versions(dataset.dataset_id)}
-    if committed.get(version) != truth.digest:
+    if job.rejected and committed[version] is None:
+        steps.note("Rows with a rejected annotation keep the truth they had: the version isn't quite the file's truth.")
+    elif committed[version] != truth.digest:
         raise SightlineError("somebody else has imported other truth into this dataset meanwhile: send the files again")
     return version, job
 

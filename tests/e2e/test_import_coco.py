@@ -106,6 +106,27 @@ def test_bad_items_are_told_and_the_others_go_through(stack: Stack, files: Files
     assert all(error["code"] and error["message"] and error["where"] for error in errors)
 
 
+def test_truth_with_a_bad_annotation_is_a_version_like_others(stack: Stack, files: Files, tmp_path: Path) -> None:
+    bad = {**files.truth["annotations"][0], "bbox": [0, 0, -1, 5]}
+    flawed = write(
+        tmp_path / "flawed", {**files.truth, "annotations": [bad, *files.truth["annotations"][1:]]}, files.results
+    )
+    first = stack.json(*flawed.arguments("flawed"), "--wait")
+    assert stack.json(*flawed.arguments("flawed"), "--wait")["run_id"] == first["run_id"]
+    assert stack.run(*flawed.arguments("flawed", run="strictly"), "--strict").returncode == 0, (
+        "nothing was rejected now"
+    )
+
+    whole = stack.json(*files.arguments("flawed", run="whole"), "--wait")
+    assert whole["dataset_version"] == 2
+    assert_equal_to_pycocotools(stack, whole["run_id"], files)
+
+    worse = write(tmp_path / "worse", {**flawed.truth, "annotations": flawed.truth["annotations"][:-1]}, files.results)
+    told = stack.run(*worse.arguments("flawed", run="worse"), "--strict")
+    assert told.returncode == 3, told.stderr
+    assert "keep the truth they had" in told.stderr
+
+
 def test_a_broken_file_fails_and_says_where(stack: Stack, files: Files, tmp_path: Path) -> None:
     cut = write(tmp_path / "cut", files.truth, files.results)
     whole = cut.predictions.read_bytes()
