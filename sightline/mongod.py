@@ -7,13 +7,14 @@ run once the process listens: nothing here speaks MongoDB's protocol.
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import json
 import shutil
 import socket
 import subprocess
-import sys
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ REPLICA_SET = "sightline"
 _FREE_BYTES_WANTED = 512 << 20
 _LOG_BYTES_KEPT = 32 << 20
 _POLL_SECONDS = 0.02
+_STARTING = 4615611  # the id of the first entry that a start writes into the log
 _VANISHING_SECONDS = 2.0
 
 
@@ -100,8 +102,8 @@ class Mongod:
     def failure(self) -> str:
         """Why it ended, in its own words: the last error in its log, with what to do where that is known."""
         said = ""
-        for line in _tail(self.log):
-            said = _complaint(line) or said
+        for entry in _tail(self.log):
+            said = "" if entry.get("id") == _STARTING else _complaint(entry) or said
         if "No space left on device" in said:
             return f"the disk that holds {self.directory} is full: make room, then start again"
         if "DBPathInUse" in said or "lock file" in said:
@@ -174,17 +176,6 @@ class Process:
             time.sleep(_POLL_SECONDS)
 
 
-def initiate(url: str, timeout: float = 75) -> None:
-    """Make the replica set of a private MongoDB that listens, or find it made; return when it takes writes."""
-    command = (sys.executable, "-m", "services.common.readmodel.initiate", url)
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=False)
-    except subprocess.TimeoutExpired:
-        raise MongodError(f"MongoDB at {url} didn't become ready within {timeout:g} s") from None
-    if done.returncode:
-        raise MongodError(done.stderr.strip() or f"the replica set at {url} can't be made")
-
-
 def find() -> Path:
     """The program: of the extra `embedded` if it is installed, otherwise what PATH has."""
     if (bundled := _bundled()) is not None:
@@ -237,20 +228,21 @@ def _owner(data: Path) -> int | None:
     return pid if alive else None
 
 
-def _tail(path: Path, size: int = 1 << 16) -> list[str]:
+def _tail(path: Path, size: int = 1 << 16) -> Iterator[dict[str, Any]]:
+    """The last entries of a log."""
     try:
         with path.open("rb") as file:
             file.seek(max(0, path.stat().st_size - size))
-            return file.read().decode(errors="replace").splitlines()
+            lines = file.read().splitlines()
     except OSError:
-        return []
+        return
+    for line in lines:
+        # The first may be cut off.
+        with contextlib.suppress(ValueError):
+            yield json.loads(line)
 
 
-def _complaint(line: str) -> str:
-    try:
-        entry: dict[str, Any] = json.loads(line)
-    except ValueError:
-        return ""
+def _complaint(entry: dict[str, Any]) -> str:
     if entry.get("s") not in ("E", "F"):
         return ""
     error: Any = entry.get("attr", {}).get("error", "")

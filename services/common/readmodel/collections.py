@@ -81,41 +81,63 @@ class Index:
 
 @dataclass(frozen=True, slots=True)
 class Collection:
-    """One collection of the read model."""
+    """One collection of the read model. `key` says what an `_id` is made of."""
 
     name: str
     owner: str
     kind: Literal["rebuilt", "operational"]
+    key: str
     indexes: tuple[Index, ...] = ()
     schema_version: int = 1
 
 
-DATASETS = Collection("datasets", "ingest", "rebuilt", (Index(("project_id", "name"), unique=True),))
+_BY_NAME = (Index(("project_id", "name"), unique=True),)
+
+DATASETS = Collection("datasets", "ingest", "rebuilt", "project/dataset", _BY_NAME)
 DATASET_VERSIONS = Collection(
-    "dataset_versions", "ingest", "rebuilt", (Index(("project_id", "dataset_id", "version")),)
+    "dataset_versions",
+    "ingest",
+    "rebuilt",
+    "project/dataset/version",
+    (Index(("project_id", "dataset_id", "version")),),
 )
-ONTOLOGIES = Collection("ontologies", "ingest", "rebuilt", (Index(("project_id", "name"), unique=True),))
-MODELS = Collection("models", "ingest", "rebuilt", (Index(("project_id", "name"), unique=True),))
+ONTOLOGIES = Collection("ontologies", "ingest", "rebuilt", "project/ontology", _BY_NAME)
+MODELS = Collection("models", "ingest", "rebuilt", "project/model", _BY_NAME)
 MODEL_RUNS = Collection(
     "model_runs",
     "ingest",
     "rebuilt",
+    "project/run",
     (
         Index(("project_id", "model_id", "name"), unique=True),
         Index(("project_id", "name")),
         Index(("project_id", "created_unix_ms")),
     ),
 )
-IMPORTS = Collection("imports", "ingest", "rebuilt", (Index(("state",)), Index(("project_id", "run_id"))))
-CATALOG_DECISIONS = Collection("catalog_decisions", "ingest", "rebuilt")
-DATA_ROWS = Collection("data_rows", "ingest", "rebuilt", (Index(("dataset_id", "partition")),))
-TRUTHS = Collection("truths", "metrics", "rebuilt", (Index(("row",)), Index(("dataset_id", "partition", "to"))))
-RUN_ROWS = Collection("run_rows", "metrics", "rebuilt", (Index(("row",)), Index(("run_id", "partition"))))
-ROW_PARTITIONS = Collection("row_partitions", "each group", "rebuilt")
-RUN_SUMMARIES = Collection("run_summaries", "metrics", "rebuilt")
-PROGRESS = Collection("progress", "each group", "operational")
-IMPORT_JOBS = Collection("import_jobs", "ingest", "operational", (Index(("state",)),))
-IMPORT_ERRORS = Collection("import_errors", "ingest", "operational", (Index(("import_id", "number")),))
+IMPORTS = Collection(
+    "imports", "ingest", "rebuilt", "project/import", (Index(("state",)), Index(("project_id", "run_id")))
+)
+CATALOG_DECISIONS = Collection("catalog_decisions", "ingest", "rebuilt", "project/request")
+DATA_ROWS = Collection(
+    "data_rows", "ingest", "rebuilt", "project/dataset/global_key", (Index(("dataset_id", "partition")),)
+)
+TRUTHS = Collection(
+    "truths",
+    "metrics",
+    "rebuilt",
+    "project/dataset/global_key@from",
+    (Index(("row",)), Index(("dataset_id", "partition", "to"))),
+)
+RUN_ROWS = Collection(
+    "run_rows", "metrics", "rebuilt", "project/run/global_key", (Index(("row",)), Index(("run_id", "partition")))
+)
+ROW_PARTITIONS = Collection("row_partitions", "each group", "rebuilt", "group/partition")
+RUN_SUMMARIES = Collection("run_summaries", "metrics", "rebuilt", "project/run")
+PROGRESS = Collection("progress", "each group", "operational", "group/partition")
+IMPORT_JOBS = Collection("import_jobs", "ingest", "operational", "project/import", (Index(("state",)),))
+IMPORT_ERRORS = Collection(
+    "import_errors", "ingest", "operational", "project/import/n", (Index(("import_id", "number")),)
+)
 
 COLLECTIONS: tuple[Collection, ...] = (
     DATASETS,

@@ -198,7 +198,8 @@ class Columns:
     async def _version(self, project_id: str, run_id: str) -> VersionKey:
         """What a run is pinned to, as the group knows it, or else as the catalog has it: it never changes."""
         for memory in await self._store.find(Read(ROW_PARTITIONS.name, {"_id": under(GROUP)}, {"runs": 1})):
-            if run := memory["runs"].get(run_id):
+            run = memory["runs"].get(run_id)
+            if run and run["project_id"] == project_id:
                 return project_id, run["dataset_id"], run["dataset_version"]
         run = await self._store.get(MODEL_RUNS.name, f"{project_id}/{run_id}")
         if run is None:

@@ -219,25 +219,20 @@ class ReadModel:
 
     async def _prepare(self, collection: Collection) -> None:
         """Make a collection and its indexes. Several processes may do so at once."""
+        indexes = [IndexModel([(field, 1) for field in each.fields], unique=each.unique) for each in collection.indexes]
         try:
-            await self._database.create_collection(collection.name, check_exists=False)
+            if indexes:
+                await self._database[collection.name].create_indexes(indexes)
+            else:
+                await self._database.create_collection(collection.name, check_exists=False)
         except OperationFailure as error:
+            if error.code in _INDEX_CONFLICTS:
+                raise ReadModelError(
+                    f"the indexes of {collection.name} were made by another version of Sightline: use another "
+                    "database with SIGHTLINE_MONGO_DATABASE"
+                ) from error
             if error.code != _NAMESPACE_EXISTS:
                 raise
-        if not collection.indexes:
-            return
-        models = [
-            IndexModel([(field, 1) for field in index.fields], unique=index.unique) for index in collection.indexes
-        ]
-        try:
-            await self._database[collection.name].create_indexes(models)
-        except OperationFailure as error:
-            if error.code not in _INDEX_CONFLICTS:
-                raise
-            raise ReadModelError(
-                f"the indexes of {collection.name} were made by another version of Sightline: use another database "
-                "with SIGHTLINE_MONGO_DATABASE"
-            ) from error
 
     async def _refuse_other_log(self, log_id: str) -> None:
         other = await self._database[PROGRESS.name].find_one({"log_id": {"$nin": ["", log_id]}}, {"log_id": 1})

@@ -88,7 +88,8 @@ class Writer:
 
     async def remember(self, versions: Mapping[str, int]) -> None:
         """What the markers of runs tell."""
-        runs = {run: {"dataset_id": DATASET, "dataset_version": v, "source_offset": 1} for run, v in versions.items()}
+        known = {"project_id": PROJECT, "dataset_id": DATASET, "source_offset": 1}
+        runs = {run: {**known, "dataset_version": version} for run, version in versions.items()}
         await self.commit([self._memory(runs)])
 
     async def step(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import shutil
 import subprocess
 from pathlib import Path
@@ -12,6 +13,7 @@ from pymongo import MongoClient
 
 from services.common.progress import Progress
 from services.common.readmodel.collections import COLLECTIONS
+from services.common.readmodel.initiate import InitiateError, initiate
 from services.common.readmodel.mongo import ReadModel, ReadModelError
 from sightline import mongod
 from sightline.mongod import Mongod, MongodError, Process
@@ -36,8 +38,8 @@ async def test_a_server_that_is_no_replica_set_is_refused(tmp_path: Path) -> Non
     try:
         with pytest.raises(ReadModelError, match=r"no replica set.*rs\.initiate"):
             await ReadModel.open(f"mongodb://127.0.0.1:{prepared.port}", "any")
-        with pytest.raises(MongodError, match="without --replSet"):
-            await asyncio.to_thread(mongod.initiate, prepared.url)
+        with pytest.raises(InitiateError, match="without --replSet"):
+            await asyncio.to_thread(initiate, prepared.url)
     finally:
         alone.kill()
         alone.wait()
@@ -68,7 +70,7 @@ def test_a_private_server_keeps_what_it_acknowledged_and_follows_its_port(tmp_pa
     first = Mongod.prepare(tmp_path)
     process = Process(first)
     try:
-        mongod.initiate(first.url)
+        initiate(first.url)
         with MongoClient[dict[str, int]](first.url, w="majority") as client:
             client["a"]["b"].insert_one({"_id": 1})
         with pytest.raises(MongodError, match=f"kill {process.pid}"):
@@ -79,7 +81,7 @@ def test_a_private_server_keeps_what_it_acknowledged_and_follows_its_port(tmp_pa
         second = Mongod.prepare(tmp_path)
         assert second.port != first.port
         process = Process(second)
-        mongod.initiate(second.url)
+        initiate(second.url)
         with MongoClient[dict[str, int]](second.url) as client:
             assert client["a"]["b"].find_one() == {"_id": 1}
         process.stop()
@@ -94,6 +96,21 @@ def test_a_taken_port_is_said(tmp_path: Path, mongo_url: str) -> None:
     prepared = Mongod.prepare(tmp_path)
     with pytest.raises(MongodError, match="already in use"):
         Process(Mongod(prepared.binary, prepared.directory, port))
+
+
+def test_what_an_earlier_start_complained_of_is_not_said_again(tmp_path: Path) -> None:
+    prepared = Mongod.prepare(tmp_path)
+    entries = [
+        {"s": "I", "id": 4615611, "msg": "MongoDB starting"},
+        {"s": "E", "id": 1, "msg": "of old"},
+        {"s": "I", "id": 4615611, "msg": "MongoDB starting"},
+    ]
+    prepared.log.write_text("cut off\n" + "\n".join(map(json.dumps, entries)))
+    assert "it said nothing" in prepared.failure()
+
+    with prepared.log.open("a") as log:
+        log.write("\n" + json.dumps({"s": "F", "msg": "fsync", "attr": {"error": "28: No space left on device"}}))
+    assert "is full: make room" in prepared.failure()
 
 
 def test_a_full_disk_is_said_before_the_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
