@@ -141,6 +141,17 @@ class ImportJob(Struct, frozen=True):
     rejections: tuple[Rejection, ...] = ()
 
 
+class TruthInspection(Struct, frozen=True):
+    """What a truth file says. `truth_digest` is equal for equal truth; a dataset version has it too."""
+
+    truth_digest: str
+    classes: tuple[str, ...]
+    images: int
+    annotations: int
+    rejected: int
+    rejections: tuple[Rejection, ...] = ()
+
+
 class _Page(Struct, frozen=True):
     items: list[msgspec.Raw]
     next_page_token: str | None = None
@@ -249,13 +260,17 @@ class Client:
 
     def import_data_rows(self, dataset_id: str, path: Path, *, sent: Sent | None = None) -> ImportJob:
         """Send data rows, one JSON object a line. Answers when the log has them."""
-        return self._upload(f"/v1/datasets/{dataset_id}/data-rows:import", path, sent)
+        return self._upload(f"/v1/datasets/{dataset_id}/data-rows:import", path, ImportJob, sent)
+
+    def inspect_ground_truth(self, path: Path, *, format: str = "coco", sent: Sent | None = None) -> TruthInspection:
+        """Ask what a truth file says. Nothing is written."""
+        return self._upload("/v1/ground-truth:inspect", path, TruthInspection, sent, format=format)
 
     def import_ground_truth(
         self, dataset_id: str, path: Path, *, format: str = "coco", sent: Sent | None = None
     ) -> ImportJob:
         """Send a file that is the whole truth of a dataset's draft. Answers when the log has it."""
-        return self._upload(f"/v1/datasets/{dataset_id}/ground-truth:import", path, sent, format=format)
+        return self._upload(f"/v1/datasets/{dataset_id}/ground-truth:import", path, ImportJob, sent, format=format)
 
     def import_predictions(
         self,
@@ -267,7 +282,8 @@ class Client:
         sent: Sent | None = None,
     ) -> ImportJob:
         """Send a file of predictions. Answers when the log has them."""
-        return self._upload(f"/v1/model-runs/{run_id}/predictions:import", path, sent, format=format, mode=mode)
+        target = f"/v1/model-runs/{run_id}/predictions:import"
+        return self._upload(target, path, ImportJob, sent, format=format, mode=mode)
 
     def import_job(self, job: str, *, wait: float | None = None) -> ImportJob:
         """How an import is doing. With `wait` (seconds): as soon as it is measured, and after that time anyway."""
@@ -294,7 +310,7 @@ class Client:
         found = self._pages(path, JsonObject, **parameters, page_size=min(limit, 500))
         return [item for _, item in zip(range(limit), found, strict=False)]
 
-    def _upload(self, path: str, file: Path, sent: Sent | None, **parameters: str) -> ImportJob:
+    def _upload(self, path: str, file: Path, kind: type[T], sent: Sent | None, **parameters: str) -> T:
         with file.open("rb") as stream:
             headers = {"Content-Type": "application/json", "Content-Length": str(file.stat().st_size)}
             if stream.read(2) == _GZIP:
@@ -312,7 +328,7 @@ class Client:
             request = self._http.build_request(
                 "POST", path, params=parameters, headers=headers, content=chunks(), timeout=_UPLOAD
             )
-            return _decoded(self._answer(request), ImportJob)
+            return _decoded(self._answer(request), kind)
 
     def _answer(self, request: httpx.Request) -> bytes:
         try:

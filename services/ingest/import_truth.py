@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Iterator
 
 import numpy as np
 import numpy.typing as npt
@@ -18,10 +18,10 @@ from services.ingest.handlers.rows import DATA_ROWS
 from services.ingest.handlers.world import DATASETS, ONTOLOGIES
 from services.ingest.imports import Job, JobFailed, append_all
 from services.ingest.lookup import Lookup
-from services.ingest.uploads import parse_ahead
+from services.ingest.truth_upload import read_truth_upload
 from services.ingest.version_rows import rows_are_known
 from sightline.domain.kinds import BOX
-from sightline.formats.coco import Truth, TruthReader
+from sightline.formats.coco import Truth
 from sightline.formats.faults import Rejection
 from sightline.wire.events.v1.data_rows_pb2 import DataRowUpserted
 from sightline.wire.events.v1.ground_truth_pb2 import BoxTruths
@@ -41,7 +41,11 @@ class TruthImport:
 
     async def run(self, job: Job, body: AsyncIterator[bytes]) -> None:
         """Say on the log all that the file says. Nothing is said of a file that can't be read to its end."""
-        truth = await _read(job, body)
+
+        def advance(position: int) -> None:
+            job.bytes = position
+
+        truth = await read_truth_upload(body, advance)
         known, mapping = await self._classes(job, truth)
         said = await asyncio.to_thread(_said, job, truth, known)
         kept = await self._keep_their_truth(job, truth, ~said)
@@ -80,21 +84,6 @@ class TruthImport:
             if await self._store.find(Read(DATA_ROWS, filter, {"_id": 1})):
                 return True
         return False
-
-
-async def _read(job: Job, body: AsyncIterator[bytes]) -> Truth:
-    reader = TruthReader()
-
-    def feed(piece: bytes) -> Iterable[Truth]:
-        reader.feed(piece)
-        job.bytes = reader.position
-        return ()
-
-    try:
-        (truth,) = [truth async for truth in parse_ahead(body, feed, lambda: (reader.finish(),))]
-    finally:
-        reader.close()
-    return truth
 
 
 def _said(job: Job, truth: Truth, known: Lookup) -> npt.NDArray[np.bool_]:

@@ -27,7 +27,7 @@ from sightline.domain.catalog import (
     Ontology,
     OntologyAsked,
 )
-from sightline.domain.imports import ImportJob
+from sightline.domain.imports import ImportJob, TruthInspection
 from sightline.domain.names import DEFAULT_PROJECT, ID_PATTERN
 
 Key = Annotated[
@@ -193,6 +193,19 @@ def router(ingest: Ingest, *, upload_max_bytes: int) -> APIRouter:
         """
         body = _body(request, upload_max_bytes)
         return _ended(await ingest.import_truth(project, dataset_id, body, key))
+
+    @routes.post(
+        "/ground-truth:inspect",
+        summary="Say what is in a truth file",
+        tags=["imports"],
+        responses=_IMPORT,
+        openapi_extra=_file("application/json", _COCO_TRUTH),
+    )
+    async def inspect_truth(
+        request: Request, format: Annotated[Literal["coco"], Query(description="Format of the file.")] = "coco"
+    ) -> TruthInspection:
+        """Reads the file and writes nothing. Equal truth has equal digests, however the file is written."""
+        return await ingest.inspect_truth(_body(request, upload_max_bytes))
 
     @routes.post(
         "/model-runs/{run_id}/predictions:import",

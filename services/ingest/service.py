@@ -14,7 +14,9 @@ from services.ingest.import_predictions import PredictionImport
 from services.ingest.import_rows import import_rows
 from services.ingest.import_truth import TruthImport
 from services.ingest.imports import Ended, Imports
+from services.ingest.truth_upload import inspect_truth
 from sightline.domain.catalog import ClassAsked, DatasetAsked, ModelAsked, ModelRunAsked, OntologyAsked
+from sightline.domain.imports import TruthInspection
 from sightline.wire.events.v1.catalog_pb2 import (
     BeginImport,
     CatalogRequest,
@@ -102,6 +104,10 @@ class Ingest:
         begin = BeginImport(dataset_id=dataset_id, format="coco")
         work = partial(self._truth_import.run, body=body)
         return await self._imports.carry_out(project, key, begin, "truth", work)
+
+    async def inspect_truth(self, body: Body) -> TruthInspection:
+        """Say what is in a COCO truth file."""
+        return await inspect_truth(body)
 
     async def import_predictions(
         self, project: str, run_id: str, mode: Literal["upsert", "replace"], body: Body, key: Key

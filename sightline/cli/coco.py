@@ -6,9 +6,7 @@ truth, which a version has only when an import of the whole file was finished be
 
 from __future__ import annotations
 
-import gzip
 import time
-import zlib
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -25,10 +23,9 @@ from sightline.client import (
     Model,
     Run,
     SightlineError,
+    TruthInspection,
     Unreachable,
 )
-from sightline.formats.coco import read_truth
-from sightline.formats.faults import FileBroken
 
 T = TypeVar("T")
 
@@ -38,7 +35,6 @@ PATIENCE_SECONDS = 30.0
 _ABSENCE_SECONDS = 60.0
 _POLL_SECONDS = 10.0
 _REASONS_SHOWN = 5
-_CHUNK = 1 << 20
 
 
 class Steps(Protocol):
@@ -62,14 +58,6 @@ class Wanted:
     dataset: str
     model: str
     run: str
-
-
-@dataclass(frozen=True, slots=True)
-class Truth:
-    """What has to be known of the truth before it is sent."""
-
-    digest: str
-    classes: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +89,8 @@ class Imported:
 
 def import_files(client: Client, wanted: Wanted, steps: Steps, *, wait: bool) -> Imported:
     """Do it all: find what is there, refuse what contradicts it, send what is missing."""
-    with steps.step("Reading the truth"):
-        truth = _read(wanted.ground_truth)
+    with steps.step("Reading the truth", wanted.ground_truth.stat().st_size) as sent:
+        truth = _inspect(client, wanted.ground_truth, sent)
     dataset = client.find_dataset(wanted.dataset)
     model = client.find_model(wanted.model)
     run = _find_run(client, wanted, model)
@@ -132,15 +120,13 @@ def import_files(client: Client, wanted: Wanted, steps: Steps, *, wait: bool) ->
     return Imported(run, job, truth_job)
 
 
-def _read(path: Path) -> Truth:
-    with path.open("rb") as file:
-        zipped = file.read(2) == b"\x1f\x8b"
+def _inspect(client: Client, path: Path, sent: Callable[[int], None]) -> TruthInspection:
     try:
-        with gzip.open(path) if zipped else path.open("rb") as stream:
-            truth = read_truth(iter(lambda: stream.read(_CHUNK), b""))
-    except (FileBroken, EOFError, zlib.error) as error:
-        raise SightlineError(f"{path} can't be read: {error}") from error
-    return Truth(truth.digest(), tuple(truth.categories.values()))
+        return client.inspect_ground_truth(path, sent=sent)
+    except ApiError as error:
+        if error.slug == "unreadable-file":
+            raise SightlineError(f"{path} can't be read: {error.detail}") from error
+        raise
 
 
 def _find_run(client: Client, wanted: Wanted, model: Model | None) -> Run | None:
@@ -149,12 +135,14 @@ def _find_run(client: Client, wanted: Wanted, model: Model | None) -> Run | None
     return next(iter(client.find_runs(name=wanted.run, model_id=model.model_id)), None)
 
 
-def _refuse_other_truth(client: Client, wanted: Wanted, truth: Truth, dataset: Dataset | None, run: Run) -> None:
+def _refuse_other_truth(
+    client: Client, wanted: Wanted, truth: TruthInspection, dataset: Dataset | None, run: Run
+) -> None:
     """A run keeps its dataset version for ever: predictions on other truth are another run."""
     if dataset is None or dataset.dataset_id != run.dataset_id:
         raise Stop(Exit.REFUSED, f"the run {wanted.run!r} exists on another dataset: choose another name for the run")
     for version in client.dataset_versions(run.dataset_id):
-        if version.version == run.dataset_version and version.truth_digest == truth.digest:
+        if version.version == run.dataset_version and version.truth_digest == truth.truth_digest:
             return
     raise Stop(
         Exit.REFUSED,
@@ -163,17 +151,19 @@ def _refuse_other_truth(client: Client, wanted: Wanted, truth: Truth, dataset: D
     )
 
 
-def _create_dataset(client: Client, name: str, truth: Truth) -> Dataset:
+def _create_dataset(client: Client, name: str, truth: TruthInspection) -> Dataset:
     ontology = _create(lambda: client.create_ontology(name, list(truth.classes)), client.ontology)
     return _create(lambda: client.create_dataset(name, ontology.ontology_id), client.dataset)
 
 
-def _version_with(client: Client, dataset: Dataset, truth: Truth) -> int | None:
+def _version_with(client: Client, dataset: Dataset, truth: TruthInspection) -> int | None:
     versions = client.dataset_versions(dataset.dataset_id)
-    return next((version.version for version in reversed(versions) if version.truth_digest == truth.digest), None)
+    return next((version.version for version in reversed(versions) if version.truth_digest == truth.truth_digest), None)
 
 
-def _send_truth(client: Client, wanted: Wanted, steps: Steps, truth: Truth, dataset: Dataset) -> tuple[int, ImportJob]:
+def _send_truth(
+    client: Client, wanted: Wanted, steps: Steps, truth: TruthInspection, dataset: Dataset
+) -> tuple[int, ImportJob]:
     """Make the file's truth the dataset's next version."""
     ontology = client.ontology(dataset.ontology_id)
     if set(truth.classes) - {known.name for known in ontology.classes}:
@@ -187,7 +177,7 @@ def _send_truth(client: Client, wanted: Wanted, steps: Steps, truth: Truth, data
     committed = {known.version: known.truth_digest for known in client.dataset_versions(dataset.dataset_id)}
     if job.rejected and committed[version] is None:
         steps.note("Rows with a rejected annotation keep the truth they had: the version isn't quite the file's truth.")
-    elif committed[version] != truth.digest:
+    elif committed[version] != truth.truth_digest:
         raise SightlineError("somebody else has imported other truth into this dataset meanwhile: send the files again")
     return version, job
 

@@ -39,3 +39,14 @@ class ImportJob(BaseModel):
     )
     begun_unix_ms: int
     ended_unix_ms: int | None = None
+
+
+class TruthInspection(BaseModel):
+    """What a truth file says, without taking it."""
+
+    truth_digest: str = Field(description="Equal for files with the same content; a dataset version has it too.")
+    classes: list[str] = Field(description="Names of the categories, in the order of the file.", examples=[["car"]])
+    images: int = Field(examples=[5_000])
+    annotations: int = Field(examples=[36_335])
+    rejected: int = Field(description="Items that an import would leave out.", examples=[0])
+    rejections: list[RejectedItem] = Field(default_factory=list[RejectedItem], description="The first of them.")

@@ -1,4 +1,4 @@
-"""Bounds the bodies of requests that are read whole. Uploads (`…:import`) stream, and have a limit of their own."""
+"""Bounds the bodies of requests that are read whole. Uploads stream, and have a limit of their own."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from services.common.runtime.errors import MEDIA_TYPE, Problem
 
 WHOLE_BODY_MAX_BYTES = 4 << 20
+STREAMED = (":import", ":inspect")
+"""Ends of paths whose bodies are streamed."""
 
 
 class BodyLimit:
@@ -19,7 +21,7 @@ class BodyLimit:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on, counting."""
-        if scope["type"] != "http" or scope["path"].endswith(":import"):
+        if scope["type"] != "http" or scope["path"].endswith(STREAMED):
             return await self._app(scope, receive, send)
         announced = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
         if announced.isdigit() and int(announced) > WHOLE_BODY_MAX_BYTES:

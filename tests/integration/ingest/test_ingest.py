@@ -257,6 +257,25 @@ async def test_a_broken_truth_changes_nothing(stand: Any, made: Made) -> None:
     await made.truth()
 
 
+async def test_truth_can_be_looked_at_before_it_is_sent(stand: Any, made: Made) -> None:
+    await made.dataset()
+    bad = {"id": 9, "image_id": 99, "category_id": 2, "bbox": [1, 1, 2, 2]}
+    body = json.dumps({**TRUTH, "annotations": [*TRUTH["annotations"], bad]}, indent=1).encode()
+    said = await stand.post("/v1/ground-truth:inspect", content=body)
+    assert (said["images"], said["annotations"], said["rejected"]) == (3, 3, 1)
+    assert said["rejections"][0]["code"] == "unknown_image"
+    assert said["classes"] == [c["name"] for c in TRUTH["categories"]]
+    assert await stand.events(GROUND_TRUTH) == []
+
+    said = await stand.post("/v1/ground-truth:inspect", content=json.dumps(TRUTH).encode())
+    await made.truth()
+    await made.commit()
+    version = await stand.store.get("dataset_versions", f"default/{made.ids['dataset']}/1")
+    assert version["truth_digest"] == said["truth_digest"]
+    broken = await stand.http.post("/v1/ground-truth:inspect", content=b'{"images": [')
+    assert (broken.status_code, broken.json()["type"].rsplit("/")[-1]) == (422, "unreadable-file")
+
+
 async def test_gzip_is_unpacked_and_bounded(stand: Any, made: Made) -> None:
     await made.all()
     data = json.dumps([result(), result(12)]).encode()

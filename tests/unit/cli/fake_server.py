@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 
-from sightline.formats.coco import truth_digest
+from sightline.formats.coco import read_truth, truth_digest
 
 Json = dict[str, Any]
 
@@ -43,7 +43,7 @@ class FakeServer:
             if isinstance(fault, Exception):
                 raise fault
             return fault
-        if request.method == "POST":
+        if request.method == "POST" and not called.endswith(":inspect"):
             self.writes.append(called)
         status, answer = self._called(called, path, dict(request.url.params), body)
         return httpx.Response(status, json=answer)
@@ -76,6 +76,7 @@ class FakeServer:
             "GET datasets/*/versions": lambda: (200, {"items": self.versions}),
             "POST datasets/*/versions:commit": self._commit,
             "POST ontologies/*/versions": lambda: self._add_classes(ident, json.loads(body)["classes"]),
+            "POST ground-truth:inspect": lambda: self._inspect(body),
             "POST datasets/*/ground-truth:import": lambda: self._import_truth(body),
             "POST model-runs/*/predictions:import": lambda: self._job(len(json.loads(body))),
             "GET imports/*": self._look,
@@ -92,6 +93,16 @@ class FakeServer:
         known = {each["name"] for each in ontology["classes"]}
         ontology["classes"] += [each for each in classes if each["name"] not in known]
         return 200, ontology
+
+    def _inspect(self, body: bytes) -> tuple[int, Json]:
+        truth = read_truth([body])
+        return 200, {
+            "truth_digest": truth.digest(),
+            "classes": list(truth.categories.values()),
+            "images": len(truth.names),
+            "annotations": truth.annotation_count,
+            "rejected": truth.rejections.count,
+        }
 
     def _import_truth(self, body: bytes) -> tuple[int, Json]:
         self.draft_digest = truth_digest([body])
