@@ -503,7 +503,7 @@ async def test_an_upload_that_breaks_off_fails(stand: Any, made: Made) -> None:
 async def test_openapi_is_in_order(stand: Any) -> None:
     document = (await stand.http.get("/openapi.json")).json()
     operations = [op for path in document["paths"].values() for op in path.values()]
-    assert len(operations) == 9
+    assert len(operations) == 10
     assert all(op["summary"] and op["description"] for op in operations)
 
 
