@@ -65,10 +65,11 @@ class Stack:
         if options.mongo_url is not None:
             self._start_services(options.mongo_url, grpc_port)
         else:
-            mongod = await self._start_mongod()
+            mongod = await asyncio.to_thread(Mongod.prepare, options.mongo_dir)
+            keeper = self._keep(mongod_program(mongod))
+            # They load while MongoDB starts, and wait for one that takes writes.
             self._start_services(mongod.url, grpc_port)
-            # While the services load: they wait for a MongoDB that takes writes.
-            await self._initiate(mongod)
+            await self._initiate(mongod, keeper)
         while True:
             if await _answers_ready(options.host, options.port):
                 break
@@ -81,16 +82,12 @@ class Stack:
         for program in service_programs(self._options, mongo_url, grpc_port):
             self._keep(program)
 
-    async def _start_mongod(self) -> Mongod:
-        mongod = await asyncio.to_thread(Mongod.prepare, self._options.mongo_dir)
-        keeper = self._keep(mongod_program(mongod))
+    async def _initiate(self, mongod: Mongod, keeper: Keeper) -> None:
+        """Make the private MongoDB's replica set, once it listens."""
         while keeper.pid is None or not mongod.listens(keeper.pid):
             if keeper.deaths >= _FUTILE_STARTS:
                 raise MongodError(f"MongoDB doesn't start: {mongod.failure()}")
             await asyncio.sleep(_POLL_SECONDS)
-        return mongod
-
-    async def _initiate(self, mongod: Mongod) -> None:
         process = await spawn(Program("mongod", initiation(mongod.url), os.environ, mongod.directory))
         try:
             _, said = await process.communicate()
