@@ -38,6 +38,12 @@ def test_help_loads_nothing_heavy() -> None:
     assert not loaded & {"numpy", "numba", "httpx", "pydantic", "fastapi", "grpc", "motor", "asyncio"}
 
 
+def test_no_command_loads_compiled_kernels() -> None:
+    watch = "import sys; from sightline.cli import coco, find, progress, show; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", watch], capture_output=True, text=True, check=True)
+    assert not set(done.stdout.split()) & {"numpy", "numba", "pydantic", "fastapi", "grpc", "motor"}
+
+
 def test_version() -> None:
     assert CliRunner().invoke(app, ["--version"]).stdout.startswith("sightline ")
 
