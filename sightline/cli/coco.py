@@ -99,7 +99,13 @@ def import_files(client: Client, wanted: Wanted, steps: Steps, *, wait: bool) ->
 
     truth_job = None
     if run is None:
-        dataset = dataset or _create_dataset(client, wanted.dataset, truth)
+        dataset = dataset or _create_dataset(client, wanted.dataset, truth, model)
+        if model is not None and model.ontology_id != dataset.ontology_id:
+            raise Stop(
+                Exit.REFUSED,
+                f"the model {wanted.model!r} and the dataset {wanted.dataset!r} were made with different ontologies, so "
+                "their classes can't be compared: choose another name for one of them",
+            )
         version = _version_with(client, dataset, truth)
         if version is None:
             version, truth_job = _send_truth(client, wanted, steps, truth, dataset)
@@ -151,8 +157,14 @@ def _refuse_other_truth(
     )
 
 
-def _create_dataset(client: Client, name: str, truth: TruthInspection) -> Dataset:
-    ontology = _create(lambda: client.create_ontology(name, list(truth.classes)), client.ontology)
+def _create_dataset(client: Client, name: str, truth: TruthInspection, model: Model | None) -> Dataset:
+    """A model that is there already brings its ontology along, so that it can be measured on several datasets."""
+    classes = list(truth.classes)
+    ontology = (
+        client.add_classes(model.ontology_id, classes)
+        if model is not None
+        else _create(lambda: client.create_ontology(name, classes), client.ontology)
+    )
     return _create(lambda: client.create_dataset(name, ontology.ontology_id), client.dataset)
 
 

@@ -131,6 +131,25 @@ def test_other_truth_makes_the_next_version_and_says_so(server: FakeServer, want
     assert send(server, replace(wanted, run="third"), steps).run.dataset_version == 1
 
 
+def test_a_model_is_measured_on_several_datasets(server: FakeServer, wanted: Wanted, steps: Steps) -> None:
+    send(server, wanted, steps)
+    done = send(server, replace(wanted, dataset="another", run="on another"), steps)
+    assert done.run.model_id == "mdl_0"
+    assert [each["ontology_id"] for each in server.datasets] == ["ont_0", "ont_0"]
+
+
+def test_a_model_and_a_dataset_of_different_ontologies_are_refused(
+    server: FakeServer, wanted: Wanted, steps: Steps
+) -> None:
+    send(server, wanted, steps)
+    send(server, replace(wanted, dataset="another", model="another"), steps)
+    server.writes.clear()
+    with pytest.raises(Stop) as refused:
+        send(server, replace(wanted, dataset="another", run="new"), steps)
+    assert refused.value.code == Exit.REFUSED
+    assert server.writes == []
+
+
 def test_truth_without_the_digest_of_a_finished_import_is_sent_again(
     server: FakeServer, wanted: Wanted, steps: Steps
 ) -> None:
