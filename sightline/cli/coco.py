@@ -89,6 +89,17 @@ class Imported:
 
 def import_files(client: Client, wanted: Wanted, steps: Steps, *, wait: bool) -> Imported:
     """Do it all: find what is there, refuse what contradicts it, send what is missing."""
+    try:
+        return _import_files(client, wanted, steps, wait=wait)
+    except (ConnectionLost, ApiError) as error:
+        if isinstance(error, ConnectionLost) or error.slug == "ingest-unavailable":
+            raise SightlineError(
+                f"the server went away in the middle: send the files again ({error.args[0]})"
+            ) from error
+        raise
+
+
+def _import_files(client: Client, wanted: Wanted, steps: Steps, *, wait: bool) -> Imported:
     with steps.step("Reading the truth", wanted.ground_truth.stat().st_size) as sent:
         truth = _inspect(client, wanted.ground_truth, sent)
     dataset = client.find_dataset(wanted.dataset)
@@ -103,8 +114,8 @@ def import_files(client: Client, wanted: Wanted, steps: Steps, *, wait: bool) ->
         if model is not None and model.ontology_id != dataset.ontology_id:
             raise Stop(
                 Exit.REFUSED,
-                f"the model {wanted.model!r} and the dataset {wanted.dataset!r} were made with different ontologies, so "
-                "their classes can't be compared: choose another name for one of them",
+                f"the model {wanted.model!r} and the dataset {wanted.dataset!r} were made with different ontologies, "
+                "so their classes can't be compared: choose another name for one of them",
             )
         version = _version_with(client, dataset, truth)
         if version is None:
@@ -175,15 +186,26 @@ def _version_with(client: Client, dataset: Dataset, truth: TruthInspection) -> i
 
 def _send_truth(
     client: Client, wanted: Wanted, steps: Steps, truth: TruthInspection, dataset: Dataset
-) -> tuple[int, ImportJob]:
-    """Make the file's truth the dataset's next version."""
+) -> tuple[int, ImportJob | None]:
+    """Make the file's truth the dataset's next version; without an import where somebody else does so meanwhile."""
     ontology = client.ontology(dataset.ontology_id)
     if set(truth.classes) - {known.name for known in ontology.classes}:
         client.add_classes(dataset.ontology_id, list(truth.classes))
     with steps.step("Sending the truth", wanted.ground_truth.stat().st_size) as sent:
-        job = _patiently(lambda: client.import_ground_truth(dataset.dataset_id, wanted.ground_truth, sent=sent), steps)
+
+        def send() -> ImportJob | int:
+            there = _version_with(client, dataset, truth)
+            return there or client.import_ground_truth(dataset.dataset_id, wanted.ground_truth, sent=sent)
+
+        job = _patiently(send, steps)
+    if isinstance(job, int):
+        return job, None
     _check("truth", job, steps)
-    version = _patiently(lambda: client.commit_version(dataset.dataset_id), steps).version
+
+    def commit() -> int:
+        return _version_with(client, dataset, truth) or client.commit_version(dataset.dataset_id).version
+
+    version = _patiently(commit, steps)
     if version > 1:
         steps.note(f"The truth is not that of an earlier version: it is version {version} of {wanted.dataset!r} now.")
     committed = {known.version: known.truth_digest for known in client.dataset_versions(dataset.dataset_id)}

@@ -21,6 +21,10 @@ JsonObject = Mapping[str, Any]
 _PIPED_WIDTH = 160
 _COUNTS = ("support", "true_positive_count", "false_positive_count", "false_negative_count")
 _RATIOS = ("precision", "recall", "f1")
+_COCO_LINES = (
+    *(("map", "mar_1"), ("map_50", "mar_10"), ("map_75", "mar_100")),
+    *((f"map_{size}", f"mar_{size}") for size in ("small", "medium", "large")),
+)
 _HEADINGS = {"true_positive_count": "TP", "false_positive_count": "FP", "false_negative_count": "FN"}
 
 
@@ -68,11 +72,8 @@ def metrics(run: Run, answer: JsonObject) -> None:
     at = "nothing predicted" if confidence is None else f"confidence ≥ {confidence:g}"
     console.print(f"{run.name} ({run.run_id}), dataset version {run.dataset_version}; IoU ≥ {answer['iou']:g}, {at}")
     coco: JsonObject = answer["coco"]
-    for names in (("map", "mar_1"), ("map_50", "mar_10"), ("map_75", "mar_100")):
-        console.print("   ".join(f"{name:<8} {_number(coco[name]):>7}" for name in names))
-    for size in ("small", "medium", "large"):
-        names = (f"map_{size}", f"mar_{size}")
-        console.print("   ".join(f"{name:<10} {_number(coco[name]):>5}" for name in names))
+    for precision, recall in _COCO_LINES:
+        console.print(f"  {precision:<10} {_number(coco[precision]):>6}   {recall:<10} {_number(coco[recall]):>6}")
     table = _table("Class")
     for name in (*_COUNTS, *_RATIOS, "AP"):
         table.add_column(_HEADINGS.get(name, name), justify="right")

@@ -14,7 +14,7 @@ from sightline.cli import coco
 from sightline.cli.coco import Imported, Wanted, import_files
 from sightline.cli.find import find_run
 from sightline.cli.outcome import Exit, Stop
-from sightline.client import Client, ConnectionLost, SightlineError
+from sightline.client import Client, SightlineError
 from tests.unit.cli.fake_server import FakeServer
 
 TRUTH: dict[str, Any] = {
@@ -154,7 +154,7 @@ def test_truth_without_the_digest_of_a_finished_import_is_sent_again(
     server: FakeServer, wanted: Wanted, steps: Steps
 ) -> None:
     server.faults["POST datasets/*/ground-truth:import"] = [httpx.ReadError("the server died")]
-    with pytest.raises(ConnectionLost):
+    with pytest.raises(SightlineError, match="send the files again"):
         send(server, wanted, steps)
     assert server.versions == []
     done = send(server, wanted, steps)
@@ -184,6 +184,24 @@ def test_what_somebody_else_has_just_made_is_taken(server: FakeServer, wanted: W
     send(server, wanted, steps)
     assert server.datasets[0]["ontology_id"] == "ont_0"
     assert [each["name"] for each in server.ontologies[0]["classes"]] == ["dog", "cat"]
+
+
+def test_equal_truth_that_somebody_else_commits_meanwhile_is_the_version(
+    server: FakeServer, wanted: Wanted, steps: Steps
+) -> None:
+    send(server, wanted, steps)
+    versions, server.versions = server.versions, []
+    server.writes.clear()
+
+    class CommittedWhileWeWait(list[httpx.Response | Exception]):
+        def pop(self, *_: object) -> httpx.Response | Exception:  # type: ignore[override]
+            server.versions = versions
+            return super().pop()
+
+    waiting = CommittedWhileWeWait([problem(409, "import-open")])
+    server.faults["POST datasets/*/ground-truth:import"] = waiting
+    assert send(server, replace(wanted, run="second"), steps).run.dataset_version == 1
+    assert server.writes == ["POST model-runs", "POST model-runs/*/predictions:import"]
 
 
 def test_truth_of_somebody_else_in_our_version_is_noticed(server: FakeServer, wanted: Wanted, steps: Steps) -> None:
