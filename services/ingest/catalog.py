@@ -14,6 +14,7 @@ from services.common.eventlog.port import EventLog, Message, MessageTooLarge
 from services.common.eventlog.topics import CATALOG, SCHEMA_VERSION
 from services.common.readmodel.mongo import ReadModel
 from services.common.runtime.errors import Problem
+from services.common.runtime.tracing import traceparent
 from services.ingest.handlers.catalog import fingerprint
 from services.ingest.handlers.world import DECISIONS
 from sightline.wire.events.v1.catalog_pb2 import CatalogRequest
@@ -71,6 +72,7 @@ class Catalog:
             time_unix_ms=time.time_ns() // 1_000_000,
             producer="ingest",
             schema_version=SCHEMA_VERSION,
+            traceparent=traceparent(),
             catalog_request=request,
         )
         try:

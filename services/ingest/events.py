@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from services.common.eventlog.port import Message
 from services.common.eventlog.topics import DATA_ROWS, GROUND_TRUTH, PREDICTIONS, SCHEMA_VERSION, row_key
+from services.common.runtime.tracing import traceparent
 from sightline.wire.events.v1.data_rows_pb2 import DataRowUpserted
 from sightline.wire.events.v1.event_pb2 import Event
 from sightline.wire.events.v1.ground_truth_pb2 import BoxTruths, GroundTruthReplaced
@@ -37,6 +38,7 @@ class EventMaker:
             time_unix_ms=time.time_ns() // 1_000_000,
             producer="ingest/import",
             schema_version=SCHEMA_VERSION,
+            traceparent=traceparent(),
         )
 
     def _message(self, topic: str, global_key: str, event: Event, partition: int | None) -> Message:

@@ -6,30 +6,20 @@ import asyncio
 import contextlib
 import signal
 import sys
-import time
-from collections.abc import Awaitable, Callable, Generator, MutableMapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Protocol
 
-import uvicorn
-from fastapi import APIRouter, FastAPI, Response
-from fastapi.responses import JSONResponse
-from fastapi_offline import FastAPIOffline
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
-from starlette.types import ASGIApp, Receive, Scope, Send
+from fastapi import APIRouter, FastAPI
 
-import sightline
 from services.common.eventlog.metrics import LoopMetrics
 from services.common.eventlog.port import EventLog, LogError
 from services.common.eventlog.sqlite import SqliteLog
 from services.common.eventlog.topics import topics
 from services.common.readmodel.mongo import ReadModel, ReadModelError
-from services.common.readmodel.outages import OUTAGES
-from services.common.runtime import errors, telemetry
-from services.common.runtime.body_limit import BodyLimit
+from services.common.runtime import http, telemetry
 from services.common.runtime.health import Health
 from services.common.runtime.loop_metrics import PrometheusLoopMetrics
-from services.common.runtime.same_origin import SameOrigin
 from services.common.runtime.settings import Settings
 
 DRAIN_SECONDS = 20.0
@@ -113,7 +103,7 @@ async def _run(name: str, settings: Settings, build: Build, uses_log: bool) -> N
         stack.push_async_callback(store.close)
         health = Health()
         parts = await build(Context(name, settings, store, health, log))
-        server = _Server(_http(_app(name, parts, health), settings))
+        server = http.server(http.http_app(name, parts.routers, health, parts.describe), settings)
         tasks = [asyncio.create_task(part.run(), name=type(part).__name__) for part in parts.background]
         serving = asyncio.create_task(server.serve(), name="http")
         stopped = asyncio.create_task(stopping.wait(), name="signal")
@@ -138,83 +128,3 @@ async def _run(name: str, settings: Settings, build: Build, uses_log: bool) -> N
 async def _stop(part: Background) -> None:
     with contextlib.suppress(TimeoutError):
         await asyncio.wait_for(part.stop(), DRAIN_SECONDS)
-
-
-def _http(app: FastAPI, settings: Settings) -> uvicorn.Config:
-    return uvicorn.Config(
-        app,
-        host=settings.host,
-        port=settings.port,
-        loop="none",
-        http="httptools",
-        ws="none",
-        lifespan="off",
-        access_log=False,
-        log_config=None,
-        server_header=False,
-        timeout_graceful_shutdown=5,
-        timeout_keep_alive=75,
-    )
-
-
-class _Server(uvicorn.Server):
-    """Uvicorn inside our loop: signals are ours."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Generator[None]:
-        yield
-
-
-class _Measure:
-    """Observes how long requests take, without touching their streams."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            return await self._app(scope, receive, send)
-        status = 500
-
-        async def watch(message: MutableMapping[str, Any]) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-            await send(message)
-
-        begun = time.perf_counter()
-        try:
-            await self._app(scope, receive, watch)
-        finally:
-            route = getattr(scope.get("route"), "path", "unmatched")
-            telemetry.REQUESTS.labels(scope["method"], route, str(status)).observe(time.perf_counter() - begun)
-
-
-def _app(name: str, parts: Parts, health: Health) -> FastAPI:
-    app = FastAPIOffline(title=f"Sightline {name}", version=sightline.__version__, redoc_url=None)
-    errors.install(app)
-
-    for outage in (*OUTAGES, LogError):
-        errors.say_unavailable(app, outage)
-    app.add_middleware(BodyLimit)
-    app.add_middleware(SameOrigin)
-    app.add_middleware(_Measure)
-
-    @app.get("/healthz", include_in_schema=False)
-    async def healthz() -> dict[str, str]:  # pyright: ignore[reportUnusedFunction]
-        return {"status": "alive", "service": name, "version": sightline.__version__}
-
-    @app.get("/readyz", include_in_schema=False)
-    async def readyz() -> Response:  # pyright: ignore[reportUnusedFunction]
-        problems = await health.problems()
-        body = {"status": "not ready" if problems else "ready", "service": name, "problems": problems}
-        return JSONResponse(body, 503 if problems else 200)
-
-    @app.get("/metrics", include_in_schema=False)
-    async def metrics() -> Response:  # pyright: ignore[reportUnusedFunction]
-        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
-
-    for router in parts.routers:
-        app.include_router(router)
-    parts.describe(app)
-    return app

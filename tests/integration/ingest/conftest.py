@@ -10,14 +10,13 @@ from pathlib import Path
 
 import httpx
 import pytest
-from fastapi import FastAPI
 
 from services.common.eventlog.port import EventLog
 from services.common.eventlog.sqlite import SqliteLog
 from services.common.eventlog.topics import topics
 from services.common.readmodel.mongo import ReadModel
-from services.common.runtime import errors
 from services.common.runtime.health import Health
+from services.common.runtime.http import http_app
 from services.common.runtime.service import Context
 from services.common.runtime.settings import Settings
 from services.ingest.__main__ import build
@@ -67,15 +66,13 @@ class Stand:
 async def ingest(log: EventLog, store: ReadModel) -> AsyncIterator[httpx.AsyncClient]:
     """One ingest process, as far as one can be had in a test."""
     settings = Settings(row_partitions=ROW_PARTITIONS)
-    parts = await build(Context("ingest", settings, store, Health(), log))
-    app = FastAPI()
-    errors.install(app)
-    for routes in parts.routers:
-        app.include_router(routes)
+    health = Health()
+    parts = await build(Context("ingest", settings, store, health, log))
+    app = http_app("ingest", parts.routers, health, parts.describe)
     running = [asyncio.create_task(part.run()) for part in parts.background]
     transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
     try:
-        async with httpx.AsyncClient(transport=transport, base_url="http://ingest", timeout=60) as http:
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost", timeout=60) as http:
             yield http
     finally:
         await asyncio.gather(*(part.stop() for part in parts.background))

@@ -257,6 +257,17 @@ async def test_a_broken_truth_changes_nothing(stand: Any, made: Made) -> None:
     await made.truth()
 
 
+async def test_events_carry_the_trace_of_their_request(stand: Any, made: Made) -> None:
+    await made.all()
+    traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    await stand.post(made.predictions_path(), content=b"[]", headers={"traceparent": traceparent})
+    await stand.post(made.predictions_path(), content=b"[]", headers={"traceparent": "nonsense"})
+    events = await stand.events(PREDICTIONS)
+    traced = [e for e in events if e.HasField("predictions_upserted")]
+    assert sum(e.traceparent == traceparent for e in traced) * 2 == len(traced)
+    assert all(len(e.traceparent) == 55 for e in traced)
+
+
 async def test_truth_can_be_looked_at_before_it_is_sent(stand: Any, made: Made) -> None:
     await made.dataset()
     bad = {"id": 9, "image_id": 99, "category_id": 2, "bbox": [1, 1, 2, 2]}

@@ -10,11 +10,11 @@ from typing import Any
 import httpx
 import pytest
 import pytest_asyncio
-from fastapi import FastAPI
 
 from services.common.readmodel.columns import Columns
 from services.common.readmodel.mongo import ReadModel
-from services.common.runtime import errors
+from services.common.runtime.health import Health
+from services.common.runtime.http import http_app
 from services.query import rest
 from services.query.openapi import Writes
 from services.query.passthrough import Ingest
@@ -70,14 +70,12 @@ async def opened(
 ) -> AsyncIterator[Api]:
     columns = Columns(store, 1 << 30)
     sources = Sources(Reads(store), columns, Peers(peers or {}), PARTITIONS, asset_root)
-    app = FastAPI()
-    errors.install(app)
-    rest.describe(app, Writes(partial(sources.peers.description, "ingest")))
-    for router in (rest.front(sources), rest.reading(sources), rest.writing(ingest or Ingest(""))):
-        app.include_router(router)
+    routers = (rest.front(sources), rest.reading(sources), rest.writing(ingest or Ingest("")))
+    writes = Writes(partial(sources.peers.description, "ingest"))
+    app = http_app("query", routers, Health(), lambda app: rest.describe(app, writes))
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     try:
-        async with httpx.AsyncClient(transport=transport, base_url="http://query", timeout=30) as client:
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost", timeout=30) as client:
             yield Api(client, sources)
     finally:
         await columns.close()

@@ -1,0 +1,114 @@
+"""The HTTP side of a service: what every app has, and the server that runs in our loop."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Generator, MutableMapping, Sequence
+from typing import Any
+
+import uvicorn
+from fastapi import APIRouter, FastAPI, Response
+from fastapi.responses import JSONResponse
+from fastapi_offline import FastAPIOffline
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+import sightline
+from services.common.eventlog.port import LogError
+from services.common.readmodel.outages import OUTAGES
+from services.common.runtime import errors, telemetry
+from services.common.runtime.body_limit import BodyLimit
+from services.common.runtime.health import Health
+from services.common.runtime.same_origin import SameOrigin
+from services.common.runtime.settings import Settings
+from services.common.runtime.tracing import Tracing
+
+
+def server(app: FastAPI, settings: Settings) -> uvicorn.Server:
+    """A server of the app, to be run inside our loop."""
+    config = uvicorn.Config(
+        app,
+        host=settings.host,
+        port=settings.port,
+        loop="none",
+        http="httptools",
+        ws="none",
+        lifespan="off",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        timeout_graceful_shutdown=5,
+        timeout_keep_alive=75,
+    )
+    return _Server(config)
+
+
+class _Server(uvicorn.Server):
+    """Uvicorn inside our loop: signals are ours."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None]:
+        yield
+
+
+class _Measure:
+    """Observes how long requests take, without touching their streams."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return await self._app(scope, receive, send)
+        status = 500
+
+        async def watch(message: MutableMapping[str, Any]) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        begun = time.perf_counter()
+        try:
+            await self._app(scope, receive, watch)
+        finally:
+            route = getattr(scope.get("route"), "path", "unmatched")
+            telemetry.REQUESTS.labels(scope["method"], route, str(status)).observe(time.perf_counter() - begun)
+
+
+def http_app(
+    name: str,
+    routers: Sequence[APIRouter],
+    health: Health,
+    describe: Callable[[FastAPI], None] = lambda _app: None,
+) -> FastAPI:
+    """A service's app: its routers, and what every service answers. `describe` puts the last touches on it."""
+    app = FastAPIOffline(title=f"Sightline {name}", version=sightline.__version__, redoc_url=None)
+    errors.install(app)
+
+    for outage in (*OUTAGES, LogError):
+        errors.say_unavailable(app, outage)
+    app.add_middleware(BodyLimit)
+    app.add_middleware(SameOrigin)
+    app.add_middleware(Tracing)
+    app.add_middleware(_Measure)
+
+    @app.get("/healthz", include_in_schema=False)
+    async def healthz() -> dict[str, str]:  # pyright: ignore[reportUnusedFunction]
+        return {"status": "alive", "service": name, "version": sightline.__version__}
+
+    @app.get("/readyz", include_in_schema=False)
+    async def readyz() -> Response:  # pyright: ignore[reportUnusedFunction]
+        problems = await health.problems()
+        body = {"status": "not ready" if problems else "ready", "service": name, "problems": problems}
+        return JSONResponse(body, 503 if problems else 200)
+
+    @app.get("/metrics", include_in_schema=False)
+    async def metrics() -> Response:  # pyright: ignore[reportUnusedFunction]
+        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+
+    for router in routers:
+        app.include_router(router)
+    describe(app)
+    return app
