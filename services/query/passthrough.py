@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import httpx
 
 from services.common.runtime.errors import Problem
+from services.common.runtime.tracing import traceparent
 
 _OF_ONE_HOP = frozenset(
     {
@@ -24,6 +25,8 @@ _OF_ONE_HOP = frozenset(
     }
 )
 """Headers about one connection (RFC 9110, 7.6.1): each of the two connections makes its own."""
+_LOOKED_AT = frozenset({b"origin", b"traceparent"})
+"""Seen to here. Origin: ingest, at another address, would refuse our own pages. Trace context: this request has one."""
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -62,10 +65,11 @@ class Ingest:
             )
         given = {name.lower() for name, _ in headers}
         bodiless = b"content-length" not in given and b"transfer-encoding" not in given
+        passed = [(key, value) for key, value in _end_to_end(headers) if key.lower() not in _LOOKED_AT]
         request = self._client.build_request(
             method,
             self._url + target.decode("latin-1"),
-            headers=_end_to_end(headers),
+            headers=[*passed, (b"traceparent", traceparent().encode())],
             content=None if bodiless else body,
         )
         try:
