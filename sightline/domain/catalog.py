@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
 
 from sightline.domain.json_values import json_fault
 from sightline.domain.kinds import KINDS
-from sightline.domain.names import Id, Name
+from sightline.domain.names import ID_PATTERN, NAME_LIMIT
+
+Name = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=NAME_LIMIT, pattern=r"^[^\x00-\x1f\x7f]*$")
+]
+"""What people call a thing: one line, not empty."""
+
+Id = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=ID_PATTERN)]
+"""What the server calls a thing."""
 
 
 class Asked(BaseModel):

@@ -12,8 +12,8 @@ import msgspec
 import numpy as np
 
 from sightline.evaluation.boxes import PredictionBoxes, TruthBoxes, evidence_of_boxes
-from sightline.evaluation.coco_results import ResultColumns, read_results
 from sightline.evaluation.evidence import Evidence, Floats, Ints, Longs
+from sightline.formats.coco import Result, read_results
 
 CocoTruth = bytes | Mapping[str, Any]
 CocoResults = bytes | Sequence[Mapping[str, Any]]
@@ -45,13 +45,6 @@ class _Truth(msgspec.Struct):
     annotations: list[_Annotation]
 
 
-class _Result(msgspec.Struct, gc=False):
-    image_id: int
-    category_id: int
-    bbox: _Box
-    score: float = 1.0
-
-
 @dataclass(frozen=True, slots=True)
 class CocoBoxes:
     """The boxes of a COCO truth file and a results file, the ordinals of its rows, and its class names by class id."""
@@ -74,7 +67,7 @@ def boxes_of_coco(truths: CocoTruth, predictions: CocoResults) -> CocoBoxes:
     that the truth file does not name, and for numbers that are not finite.
     """
     truth = _read(truths, _Truth)
-    results = _results(predictions)
+    result_images, result_categories, result_boxes, scores = _results(predictions)
     image_ids = np.unique(_longs(truth.images, "id"))
     names = {category.id: category.name for category in truth.categories}
     category_ids = np.array(sorted(names), np.int64)
@@ -90,10 +83,10 @@ def boxes_of_coco(truths: CocoTruth, predictions: CocoResults) -> CocoBoxes:
         np.fromiter((bool(a.iscrowd) for a in annotations), np.bool_, len(annotations)),
     )
     prediction_boxes = PredictionBoxes(
-        _places(results.image_id, image_ids, "a result's image_id"),
-        _places(results.category_id, category_ids, "a result's category_id"),
-        _finite(results.box, "a result's bbox"),
-        _finite(results.score, "a result's score"),
+        _places(result_images, image_ids, "a result's image_id"),
+        _places(result_categories, category_ids, "a result's category_id"),
+        _finite(result_boxes, "a result's bbox"),
+        _finite(scores, "a result's score"),
     )
     class_names = {place: names[category_id] for place, category_id in enumerate(category_ids.tolist())}
     return CocoBoxes(truth_boxes, prediction_boxes, image_ids, class_names)
@@ -110,13 +103,14 @@ def _read(source: Any, form: type[_T]) -> _T:
     return msgspec.json.decode(source, type=form) if isinstance(source, bytes) else msgspec.convert(source, form)
 
 
-def _results(source: CocoResults) -> ResultColumns:
-    columns = read_results(source) if isinstance(source, bytes) else None
-    if columns is not None:
-        return columns
-    results = _read(source, list[_Result])
-    score = np.fromiter(map(attrgetter("score"), results), np.float64, len(results))
-    return ResultColumns(_longs(results, "image_id"), _longs(results, "category_id"), _boxes(results), score)
+def _results(source: CocoResults) -> tuple[Longs, Longs, Floats, Floats]:
+    """Image ids, category ids, boxes and scores. What is not as it should be is for msgspec to explain."""
+    found = read_results(source) if isinstance(source, bytes) else None
+    if found is not None:
+        return found.image_id, found.category_id, found.box, np.where(np.isnan(found.confidence), 1.0, found.confidence)
+    results = _read(source, list[Result])
+    scores = np.fromiter((1.0 if r.score is None else r.score for r in results), np.float64, len(results))
+    return _longs(results, "image_id"), _longs(results, "category_id"), _boxes(results), scores
 
 
 def _longs(items: Collection[Any], name: str) -> Longs:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Annotated
 
 import msgspec
@@ -12,7 +14,7 @@ import numpy.typing as npt
 
 from sightline.domain.kinds import BOX, Floats
 from sightline.formats.coco.result_kernel import read_plain
-from sightline.formats.faults import Rejection
+from sightline.formats.faults import FileBroken, Rejection
 from sightline.formats.json_elements import ELEMENT_LIMIT, Elements, Piece
 from sightline.formats.typed_elements import TypedElements
 
@@ -31,7 +33,7 @@ class ResultBlock:
     box: Floats
     """One row per result: x, y, width, height."""
     confidence: Floats
-    """In [0, 1]; NaN where the file has no score."""
+    """NaN where the file has no score."""
     place: Longs
     """Place of each result in the file, from 0."""
     rejections: Sequence[Rejection] = ()
@@ -51,7 +53,9 @@ class ResultBlock:
         )
 
 
-class _Result(msgspec.Struct, gc=False):
+class Result(msgspec.Struct, gc=False):
+    """One result as it stands in a file."""
+
     image_id: Id
     category_id: Id
     bbox: tuple[float, float, float, float]
@@ -80,7 +84,7 @@ class ResultReader:
 
     def __init__(self, *, element_limit: int = ELEMENT_LIMIT) -> None:
         self._elements = Elements("COCO results file", element_limit=element_limit)
-        self._typed = TypedElements(_Result, _explain)
+        self._typed = TypedElements(Result, _explain)
 
     @property
     def position(self) -> int:
@@ -96,20 +100,25 @@ class ResultReader:
         return map(self._block, self._elements.finish())
 
     def _block(self, piece: Piece) -> ResultBlock:
-        image_id, category_id, box, confidence, there = read_plain(piece)
-        rejections: list[Rejection] = []
-        for low, high in _runs(~there):
-            items: list[_Result] = []
-            places: list[int] = []
-            rejections += self._typed.decode(piece, low, high, items, places)
-            for item, place in zip(items, places, strict=True):
-                i = place - piece.first
-                image_id[i], category_id[i], box[i] = item.image_id, item.category_id, item.bbox
-                confidence[i] = np.nan if item.score is None else item.score
-                there[i] = True
-        place = np.arange(piece.first, piece.first + len(there))
-        block = ResultBlock(image_id, category_id, box, confidence, place, rejections)
-        return _checked(block if there.all() else block.only(there))
+        return _checked(_decoded(piece, self._typed))
+
+
+def _decoded(piece: Piece, typed: TypedElements[Result]) -> ResultBlock:
+    """The results of a piece, unchecked: plain ones by the kernel, the others by the decoder."""
+    image_id, category_id, box, confidence, there = read_plain(piece)
+    rejections: list[Rejection] = []
+    for low, high in _runs(~there):
+        items: list[Result] = []
+        places: list[int] = []
+        rejections += typed.decode(piece, low, high, items, places)
+        for item, place in zip(items, places, strict=True):
+            i = place - piece.first
+            image_id[i], category_id[i], box[i] = item.image_id, item.category_id, item.bbox
+            confidence[i] = np.nan if item.score is None else item.score
+            there[i] = True
+    place = np.arange(piece.first, piece.first + len(there))
+    block = ResultBlock(image_id, category_id, box, confidence, place, rejections)
+    return block if there.all() else block.only(there)
 
 
 def _runs(mask: npt.NDArray[np.bool_]) -> list[tuple[int, int]]:
@@ -137,9 +146,25 @@ def _checked(block: ResultBlock) -> ResultBlock:
     return replace(block.only(~bad), rejections=rejections)
 
 
-def read_results(chunks: Iterable[bytes]) -> Iterator[ResultBlock]:
-    """The results of a file, block by block."""
-    reader = ResultReader()
-    for chunk in chunks:
-        yield from reader.feed(chunk)
-    yield from reader.finish()
+def read_results(data: bytes) -> ResultBlock | None:
+    """All results of a file as they stand there, with numbers out of range among them; None if anything doesn't fit.
+
+    Elements are found here, while those found before are decoded in other threads.
+    """
+    elements, typed = Elements("COCO results file"), TypedElements(Result)
+    try:
+        with ThreadPoolExecutor(2) as threads:
+            pieces = chain(elements.feed(data), elements.finish())
+            waiting = [threads.submit(_decoded, piece, typed) for piece in pieces]
+    except FileBroken:
+        return None
+    blocks = [block.result() for block in waiting]
+    if any(block.rejections for block in blocks):
+        return None
+    return ResultBlock(
+        np.concatenate([np.zeros(0, np.int64), *(block.image_id for block in blocks)]),
+        np.concatenate([np.zeros(0, np.int64), *(block.category_id for block in blocks)]),
+        np.concatenate([np.zeros((0, 4)), *(block.box for block in blocks)]),
+        np.concatenate([np.zeros(0), *(block.confidence for block in blocks)]),
+        np.concatenate([np.zeros(0, np.int64), *(block.place for block in blocks)]),
+    )

@@ -1,4 +1,4 @@
-"""Reading COCO: the quick way and the thorough way agree, and what is wrong is said."""
+"""COCO files as boxes: bytes and parsed JSON agree, and what is wrong is said."""
 
 import json
 
@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sightline.evaluation import boxes_of_coco
-from sightline.evaluation.coco_results import read_results
+from sightline.formats.coco import read_results
+from sightline.formats.json_elements import MOST_ELEMENTS
 from tests.unit.evaluation.synthetic import coco
 
 finite = st.floats(allow_nan=False, allow_infinity=False)
@@ -43,8 +44,8 @@ def test_numbers_are_read_as_python_reads_them(numbers):
         *numbers,
     )
     columns = read_results(line.encode())
-    read = [*columns.box[0], *columns.score]
-    assert [value.hex() for value in map(float, numbers)] == [float(value).hex() for value in read]
+    read = [*columns.box[0], *columns.confidence]
+    assert [float(number) for number in numbers] == read
     assert (columns.image_id.tolist(), columns.category_id.tolist()) == ([-3], [12])
 
 
@@ -95,12 +96,12 @@ def test_every_cut_of_a_file_is_refused_without_reading_past_its_end():
 
 
 @pytest.mark.parametrize("extra", ['"segmentation": []', '"note": "a \\" b"', '"t\\u0061g": 1', '"score": 0.1'])
-def test_more_than_numbers_is_read_by_the_full_parser(extra):
+def test_more_than_numbers_is_read_too(extra):
     text = '[{"image_id": %d, "category_id": %d, "bbox": [1, 2, 3, 4], "score": 0.5, %s}]'
     truth, _ = coco(1, images=2)
     text = text % (truth["images"][0]["id"], truth["categories"][0]["id"], extra)
-    assert read_results(text.encode()) is None
-    assert len(boxes_of_coco(truth, text.encode()).predictions.confidence) == 1
+    boxes = boxes_of_coco(truth, text.encode())
+    assert boxes.predictions.confidence.tolist() == [json.loads(text)[0]["score"]]
 
 
 def test_an_empty_list_is_no_results():
@@ -112,18 +113,19 @@ def test_spaces_anywhere():
     spaced = b'\n[ { "image_id" : 1 , "category_id" : 2 , "bbox" : [ 1 , 2 , 3 , 4 ] } , '
     spaced += b'{"score":0.25,"image_id":2,"category_id":3,"bbox":[1,2,3,4]}\t]\r\n'
     columns = read_results(spaced)
-    assert columns.score.tolist() == [1, 0.25]
+    assert columns.confidence[1] == 0.25
+    assert np.isnan(columns.confidence[0])
     assert columns.image_id.tolist() == [1, 2]
 
 
-def test_a_file_large_enough_for_two_threads_with_cuts_where_there_are_none():
-    results = [{"image_id": n, "category_id": 2, "bbox": [1.5, 2, 3, 4], "score": 0.5} for n in range(2000)]
-    columns = read_results(json.dumps(results).encode())
-    assert columns.image_id.tolist() == list(range(2000))
-    misleading = [{**result, "}, {": 1, "},{": 2} for result in results]
-    for text in (json.dumps(misleading).encode(), json.dumps(results, separators=(" , ", ":")).encode()):
-        columns = read_results(text)
-        assert columns is None or columns.image_id.tolist() == list(range(2000))
+def test_a_file_of_several_pieces():
+    results = [
+        {"image_id": n, "category_id": 2, "bbox": [1.5, 2, 3, n], "score": 0.5} for n in range(MOST_ELEMENTS + 5)
+    ]
+    for some in (results, [{**result, "}, {": 1, "},{": "],["} for result in results]):
+        columns = read_results(json.dumps(some).encode())
+        assert columns.image_id.tolist() == list(range(len(results)))
+        assert columns.box[:, 3].tolist() == list(range(len(results)))
 
 
 @pytest.mark.parametrize(
@@ -142,6 +144,20 @@ def test_strangers_and_nonsense_are_refused(change, message):
     results[3] = {**results[3], **change}
     with pytest.raises(ValueError, match=message):
         boxes_of_coco(truth, results)
+
+
+@pytest.mark.parametrize("score", [1.5, -0.5, None])
+def test_bytes_are_taken_for_what_parsed_json_is_taken_for(score):
+    truth, results = coco(4, images=3)
+    results[1] = {**results[1], "score": score}
+    results[2] = {**results[2], "bbox": [5, 5, -1, 2]}
+    parsed, read = (
+        boxes_of_coco(truth, results),
+        boxes_of_coco(json.dumps(truth).encode(), json.dumps(results).encode()),
+    )
+    assert (parsed.predictions.confidence == read.predictions.confidence).all()
+    assert (parsed.predictions.box == read.predictions.box).all()
+    assert read.predictions.confidence[1] == (1 if score is None else score)
 
 
 def test_an_absent_score_counts_as_one_and_an_absent_area_is_that_of_the_box():
