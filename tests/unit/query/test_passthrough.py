@@ -34,6 +34,7 @@ async def test_method_path_query_headers_and_body_are_unchanged():
             (b"content-encoding", b"gzip"),
             (b"connection", b"keep-alive, x-hop"),
             (b"x-hop", b"1"),
+            (b"origin", b"http://query"),
         ],
         pieces(b"abc", b"def"),
     )
@@ -46,6 +47,7 @@ async def test_method_path_query_headers_and_body_are_unchanged():
     assert seen[0].headers["idempotency-key"] == "k"
     assert seen[0].headers["content-encoding"] == "gzip"
     assert "x-hop" not in seen[0].headers
+    assert "origin" not in seen[0].headers
     assert "transfer-encoding" not in seen[0].headers
     assert passed.status == 409
     assert dict(passed.headers)[b"x-a"] == b"b"
