@@ -79,7 +79,7 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def invalid(_request: Request, error: RequestValidationError) -> Response:  # pyright: ignore[reportUnusedFunction]
-        errors = [{"where": "/".join(str(part) for part in e["loc"]), "message": e["msg"]} for e in error.errors()]
+        errors = [{"where": _where(e), "message": e["msg"]} for e in error.errors()]
         detail = "; ".join(f"{e['where']}: {e['message']}" for e in errors[:3])
         return answer(Problem(422, "invalid-request", "the request is not valid", detail, errors=errors[:50]))
 
@@ -93,3 +93,9 @@ def install(app: FastAPI) -> None:
     async def unexpected(request: Request, error: Exception) -> Response:  # pyright: ignore[reportUnusedFunction]
         get_logger().error("request failed", method=request.method, path=request.url.path, exc_info=error)
         return answer(Problem(500, "internal", "something went wrong here", "the server's log has the details"))
+
+
+def _where(error: Mapping[str, Any]) -> str:
+    """The place of what is not valid; of a member that nobody knows, the place of its object: its name is input."""
+    place = error["loc"][:-1] if error["type"] == "extra_forbidden" else error["loc"]
+    return "/".join(str(part) for part in place)

@@ -83,15 +83,15 @@ def _classes(classes: Iterable[OntologyClass], taken: Sequence[Fields], first_id
     there = {c["name"]: c for c in taken}
     new: list[Fields] = []
     seen: set[str] = set()
-    for item in classes:
+    for number, item in enumerate(classes, 1):
         if item.kind not in KINDS:
-            return f"there is no annotation kind {item.kind!r}: known are {', '.join(sorted(KINDS))}"
+            return f"there is no such annotation kind: known are {', '.join(sorted(KINDS))}"
         if item.name in seen:
-            return f"two classes are called {item.name!r}"
+            return f"class {number} has the name of one before it"
         seen.add(item.name)
         if item.name in there:
             if there[item.name]["kind"] != item.kind:
-                return f"the class {item.name!r} is there with another kind"
+                return f"class {number} is there with another kind"
         else:
             new.append({"id": first_id + len(new), "name": item.name, "kind": item.kind})
     return new

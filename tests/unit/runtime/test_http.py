@@ -5,12 +5,19 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 from fastapi import FastAPI
+from pydantic import BaseModel, ConfigDict
 
 from services.common.eventlog.port import LogError
 from services.common.runtime import errors
 from services.common.runtime.body_limit import WHOLE_BODY_MAX_BYTES, BodyLimit
 from services.common.runtime.errors import Problem
 from services.common.runtime.same_origin import SameOrigin, is_local
+
+
+class Closed(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    size: int
 
 
 @pytest.fixture
@@ -24,6 +31,10 @@ def app() -> FastAPI:
     @app.post("/whole")
     async def whole(body: dict[str, str]) -> int:
         return len(body)
+
+    @app.post("/closed")
+    async def closed(asked: Closed) -> int:
+        return asked.size
 
     @app.api_route("/thing", methods=["GET", "POST"])
     async def thing() -> dict[str, str]:
@@ -70,6 +81,13 @@ async def test_every_error_is_a_problem_document(app: FastAPI, path: str, status
     assert body["type"].endswith("/" + slug)
     assert body["status"] == status
     assert "secret" not in answer.text
+
+
+async def test_a_problem_repeats_nothing_that_was_sent(app: FastAPI) -> None:
+    refused = await client(app).post("/closed", json={"size": "echo-1", "echo-2": "echo-3"})
+    assert refused.status_code == 422
+    assert {error["where"] for error in refused.json()["errors"]} == {"body", "body/size"}
+    assert "echo" not in refused.text
 
 
 async def test_an_outage_says_when_to_try_again(app: FastAPI) -> None:
