@@ -81,7 +81,8 @@ class Reads:
         asked = tokens.question(collection.name, {"equal": equal, "order": order})
         given = {field: {"$eq": value} for field, value in equal.items() if value is not None}
         after = tokens.read(asked, page_token)
-        if after is not None and len(after) != len(total_order(order)):
+        # The last of a place is an `_id`.
+        if after is not None and (len(after) != len(total_order(order)) or not isinstance(after[-1], str)):
             raise tokens.refused()
         found = await self._store.page(
             collection.name, {"project_id": self.project_id, **given}, order=order, after=after, limit=page_size

@@ -16,6 +16,8 @@ Plain = str | int | float | bool | None
 """What a place is made of: never a structure, since places end up in filters."""
 
 _LONGEST = 4096
+_INTEGERS = range(-(2**63), 2**63)
+"""What the read model can compare."""
 
 
 def question(name: str, parameters: Mapping[str, Any]) -> str:
@@ -41,6 +43,8 @@ def read(question: str, token: str | None) -> list[Plain] | None:
         asked, place = msgspec.json.decode(packed, type=tuple[str, list[Plain]])
     except (ValueError, binascii.Error, msgspec.DecodeError):
         raise refused() from None
+    if any(isinstance(value, int) and value not in _INTEGERS for value in place):
+        raise refused()
     if asked != question:
         raise refused("it belongs to a question with other filters or another order")
     return place

@@ -45,6 +45,8 @@ def test_a_token_of_another_question_is_refused():
         "ä",
         forged([ASKED, [{"$gt": ""}]]),
         forged([ASKED, [["a"]]]),
+        forged([ASKED, [2**63, "a"]]),
+        forged([ASKED, [-(2**70), "a"]]),
         forged({"question": ASKED}),
         forged([ASKED]),
         "A" * 5000,
