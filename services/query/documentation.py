@@ -53,7 +53,8 @@ NDJSON_ERRORS: Responses = {
         "content": {
             "application/x-ndjson": {
                 "schema": {"type": "string"},
-                "example": '{"number":17,"code":"unknown-class","message":"no such class","where":"category_id"}\n',
+                "example": '{"number":17,"code":"unknown_image","where":"[16].image_id",'
+                '"message":"The dataset version has no image with this id."}\n',
             }
         },
     }

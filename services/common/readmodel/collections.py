@@ -6,7 +6,7 @@ Ids of documents begin with the project, so `under(...)` names all rows of a dat
 (an index less, and each index costs every write). `row` is `project/dataset/global_key`, the key of the row's events.
 Packed arrays are little-endian `bytes`, as on the wire.
 
-``projects, datasets, dataset_versions, ontologies, models, model_runs, imports, catalog_decisions`` (ingest, catalog)
+``datasets, dataset_versions, ontologies, models, model_runs, imports, catalog_decisions`` (ingest, catalog)
     datasets          _id project/dataset_id; dataset_id, name, ontology_id, draft (version number of the draft,
                       from 1), draft_digest (or null), draft_categories {str(COCO category id): class id},
                       open_imports [import ids], created_unix_ms, source_offset
@@ -24,7 +24,7 @@ Packed arrays are little-endian `bytes`, as on the wire.
                       detail, body, fingerprint (of the request), source_offset
 
 ``data_rows`` (ingest, rows): what is known of a row, and in which versions it is labelled
-    _id row; dataset_id, global_key, partition, known (false: only truth or predictions named it), ordinal (or null),
+    _id row; dataset_id, global_key, partition, known (false: only truth named it), ordinal (or null),
     asset_url, width, height, split, metadata, labelled [{from, to (exclusive, or null), ordinal (or null), import_id}]
 
 ``truths`` (metrics, rows): the truth of a row from one version on, copy on write

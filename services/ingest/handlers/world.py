@@ -6,16 +6,17 @@ from collections.abc import Sequence
 from typing import Any
 
 from services.common.eventlog.handling import Replace, State
+from services.common.readmodel import collections
 
 Fields = dict[str, Any]
 
-DATASETS = "datasets"
-DATASET_VERSIONS = "dataset_versions"
-ONTOLOGIES = "ontologies"
-MODELS = "models"
-MODEL_RUNS = "model_runs"
-IMPORTS = "imports"
-DECISIONS = "catalog_decisions"
+DATASETS = collections.DATASETS.name
+DATASET_VERSIONS = collections.DATASET_VERSIONS.name
+ONTOLOGIES = collections.ONTOLOGIES.name
+MODELS = collections.MODELS.name
+MODEL_RUNS = collections.MODEL_RUNS.name
+IMPORTS = collections.IMPORTS.name
+DECISIONS = collections.CATALOG_DECISIONS.name
 
 
 def _names(collection: str, document: Fields) -> tuple[Any, ...] | None:

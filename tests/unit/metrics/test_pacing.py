@@ -1,3 +1,5 @@
+"""When a run is measured: not before it is worth it, and not too often."""
+
 from __future__ import annotations
 
 import pytest
