@@ -56,7 +56,8 @@ Packed arrays are little-endian `bytes`, as on the wire.
     _id project/import_id; project_id, import_id, state RUNNING|FINISHED|FAILED, owner {host, pid, started},
     lease_until_unix_ms, bytes, accepted, rejected, place (of the last accepted item, from 1), warnings {name: count}
 ``import_errors`` (operational; ingest): one document per rejected item, the first 100,000 of an import
-    _id project/import_id/n; project_id, import_id, n (from 1), number, code, message, where
+    _id project/import_id/n (n from 1, six digits); project_id, import_id, number (place in the file), code, message,
+    where
 """
 
 from __future__ import annotations
