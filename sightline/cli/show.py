@@ -87,7 +87,7 @@ def metrics(run: Run, answer: JsonObject) -> None:
     if freshness.get("coco_computed_unix_ms") is None:
         console.print("COCO numbers: not measured yet")
     elif freshness.get("coco_behind"):
-        console.print("COCO numbers are a little older than the counts: the next are on their way")
+        console.print("COCO numbers may be a little older than the counts")
 
 
 def rows(found: Sequence[JsonObject]) -> None:

@@ -28,6 +28,7 @@ class Freshness(Answer):
     counts_at: dict[str, int] = Field(description="revision of each row partition that the counts rest on")
     coco_at: dict[str, int] = Field(description="the same of the COCO numbers; empty until the run is measured")
     coco_computed_unix_ms: int | None = Field(description="when they were made; null until the run is measured")
+    coco_predictions: int | None = Field(description="predictions that they rest on; null until the run is measured")
     coco_behind: bool = Field(description="row events (of any run) were applied since: the next may differ")
 
 
@@ -44,6 +45,7 @@ def freshness(counts: Progress, summary: Mapping[str, Any] | None) -> Freshness:
         counts_at=shown(counts_at),
         coco_at=shown(coco_at),
         coco_computed_unix_ms=summary["computed_unix_ms"] if summary is not None else None,
+        coco_predictions=summary["predictions"] if summary is not None else None,
         coco_behind=any(revision > coco_at.get(partition, 0) for partition, revision in counts_at.items()),
     )
 

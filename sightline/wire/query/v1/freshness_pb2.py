@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"sightline/query/v1/freshness.proto\x12\x12sightline.query.v1\"\xba\x02\n\tFreshness\x12>\n\tcounts_at\x18\x01 \x03(\x0b\x32+.sightline.query.v1.Freshness.CountsAtEntry\x12:\n\x07\x63oco_at\x18\x02 \x03(\x0b\x32).sightline.query.v1.Freshness.CocoAtEntry\x12\"\n\x15\x63oco_computed_unix_ms\x18\x03 \x01(\x03H\x00\x88\x01\x01\x12\x13\n\x0b\x63oco_behind\x18\x04 \x01(\x08\x1a/\n\rCountsAtEntry\x12\x0b\n\x03key\x18\x01 \x01(\r\x12\r\n\x05value\x18\x02 \x01(\x04:\x02\x38\x01\x1a-\n\x0b\x43ocoAtEntry\x12\x0b\n\x03key\x18\x01 \x01(\r\x12\r\n\x05value\x18\x02 \x01(\x04:\x02\x38\x01\x42\x18\n\x16_coco_computed_unix_msb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"sightline/query/v1/freshness.proto\x12\x12sightline.query.v1\"\xee\x02\n\tFreshness\x12>\n\tcounts_at\x18\x01 \x03(\x0b\x32+.sightline.query.v1.Freshness.CountsAtEntry\x12:\n\x07\x63oco_at\x18\x02 \x03(\x0b\x32).sightline.query.v1.Freshness.CocoAtEntry\x12\"\n\x15\x63oco_computed_unix_ms\x18\x03 \x01(\x03H\x00\x88\x01\x01\x12\x1d\n\x10\x63oco_predictions\x18\x05 \x01(\x04H\x01\x88\x01\x01\x12\x13\n\x0b\x63oco_behind\x18\x04 \x01(\x08\x1a/\n\rCountsAtEntry\x12\x0b\n\x03key\x18\x01 \x01(\r\x12\r\n\x05value\x18\x02 \x01(\x04:\x02\x38\x01\x1a-\n\x0b\x43ocoAtEntry\x12\x0b\n\x03key\x18\x01 \x01(\r\x12\r\n\x05value\x18\x02 \x01(\x04:\x02\x38\x01\x42\x18\n\x16_coco_computed_unix_msB\x13\n\x11_coco_predictionsb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,9 +36,9 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_FRESHNESS_COCOATENTRY']._loaded_options = None
   _globals['_FRESHNESS_COCOATENTRY']._serialized_options = b'8\001'
   _globals['_FRESHNESS']._serialized_start=59
-  _globals['_FRESHNESS']._serialized_end=373
-  _globals['_FRESHNESS_COUNTSATENTRY']._serialized_start=253
-  _globals['_FRESHNESS_COUNTSATENTRY']._serialized_end=300
-  _globals['_FRESHNESS_COCOATENTRY']._serialized_start=302
-  _globals['_FRESHNESS_COCOATENTRY']._serialized_end=347
+  _globals['_FRESHNESS']._serialized_end=425
+  _globals['_FRESHNESS_COUNTSATENTRY']._serialized_start=284
+  _globals['_FRESHNESS_COUNTSATENTRY']._serialized_end=331
+  _globals['_FRESHNESS_COCOATENTRY']._serialized_start=333
+  _globals['_FRESHNESS_COCOATENTRY']._serialized_end=378
 # @@protoc_insertion_point(module_scope)

@@ -7,7 +7,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class Freshness(_message.Message):
-    __slots__ = ("counts_at", "coco_at", "coco_computed_unix_ms", "coco_behind")
+    __slots__ = ("counts_at", "coco_at", "coco_computed_unix_ms", "coco_predictions", "coco_behind")
     class CountsAtEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -25,9 +25,11 @@ class Freshness(_message.Message):
     COUNTS_AT_FIELD_NUMBER: _ClassVar[int]
     COCO_AT_FIELD_NUMBER: _ClassVar[int]
     COCO_COMPUTED_UNIX_MS_FIELD_NUMBER: _ClassVar[int]
+    COCO_PREDICTIONS_FIELD_NUMBER: _ClassVar[int]
     COCO_BEHIND_FIELD_NUMBER: _ClassVar[int]
     counts_at: _containers.ScalarMap[int, int]
     coco_at: _containers.ScalarMap[int, int]
     coco_computed_unix_ms: int
+    coco_predictions: int
     coco_behind: bool
-    def __init__(self, counts_at: _Optional[_Mapping[int, int]] = ..., coco_at: _Optional[_Mapping[int, int]] = ..., coco_computed_unix_ms: _Optional[int] = ..., coco_behind: _Optional[bool] = ...) -> None: ...
+    def __init__(self, counts_at: _Optional[_Mapping[int, int]] = ..., coco_at: _Optional[_Mapping[int, int]] = ..., coco_computed_unix_ms: _Optional[int] = ..., coco_predictions: _Optional[int] = ..., coco_behind: _Optional[bool] = ...) -> None: ...
