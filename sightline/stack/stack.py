@@ -128,7 +128,10 @@ class Stack:
             loop.add_signal_handler(number, stop)
 
     def _write_down(self) -> None:
-        leftovers.write_down(self._options.data_dir, [keeper.pid for keeper in self._keepers if keeper.pid is not None])
+        pids = [keeper.pid for keeper in self._keepers if keeper.pid is not None]
+        # A full disk is no reason to stop looking after them.
+        with contextlib.suppress(OSError):
+            leftovers.write_down(self._options.data_dir, pids)
 
 
 async def _answers_ready(host: str, port: int) -> bool:
