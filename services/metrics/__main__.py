@@ -19,6 +19,7 @@ async def build(context: Context) -> Parts:
     await asyncio.to_thread(warm)
     rows = rows_loop(log, store, settings.row_partitions, context.loop_metrics)
     columns = Columns(store, settings.columns_max_bytes)
+    telemetry.COLUMN_BYTES.set_function(lambda: columns.nbytes)
     runs = RunsLoop(
         log, store, columns, settings.row_partitions, context.loop_metrics, observe=telemetry.MEASURED.observe
     )

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 
 from services.common.readmodel.columns import Columns
+from services.common.runtime import telemetry
 from services.common.runtime.service import Context, Parts, run_service
 from services.query import rest
 from services.query.openapi import Writes
@@ -23,6 +24,7 @@ async def build(context: Context) -> Parts:
     settings = context.settings
     await asyncio.to_thread(warm)
     columns = Columns(context.store, settings.columns_max_bytes)
+    telemetry.COLUMN_BYTES.set_function(lambda: columns.nbytes)
     peers = Peers({"ingest": settings.ingest_url, "metrics": settings.metrics_url})
     sources = Sources(Reads(context.store), columns, peers, settings.row_partitions, settings.asset_root)
     context.health.check("read model", sources.reads.problem)

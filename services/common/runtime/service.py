@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import signal
 import sys
+import tempfile
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -73,6 +74,8 @@ def run_service(name: str, build: Build, *, uses_log: bool = True) -> None:
     """Run a service until SIGTERM or SIGINT. Exit code 0 after a clean stop, 1 with a line that says what is wrong."""
     settings = Settings()
     telemetry.configure(name, settings)
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    tempfile.tempdir = str(settings.data_dir)  # what is spilled goes where there is room for it
     try:
         import uvloop
     except ImportError:
