@@ -17,10 +17,11 @@ from typing import Any
 from uuid import uuid4
 
 from services.common.eventlog.handling import Read, Replace
-from services.common.eventlog.port import EventLog, Message, Position
+from services.common.eventlog.port import EventLog, LogError, Message, MessageTooLarge, Position
 from services.common.eventlog.processes import here, started
 from services.common.readmodel.collections import IMPORT_ERRORS, IMPORT_JOBS, IMPORTS
 from services.common.readmodel.mongo import ReadModel
+from services.common.readmodel.outages import OUTAGES
 from services.common.runtime.errors import Problem
 from services.common.runtime.telemetry import ACCEPTED, REJECTED, get_logger
 from services.ingest.accept import in_batches
@@ -133,6 +134,8 @@ class Imports:
                 await work(job)
             except Exception as error:
                 status, failure = _failure(error)
+                if status == 503:
+                    get_logger().warning("an import was cut short", job=job.import_id, reason=str(error)[:300])
                 if status == 500:
                     get_logger().error("an import failed", job=job.import_id, exc_info=error)
                 return await self.finish(job, failure, status)
@@ -339,6 +342,10 @@ def _failure(error: Exception) -> tuple[int, str]:
             return 409, str(error)
         case Problem():
             return error.status, str(error)
+        case LogError() if not isinstance(error, MessageTooLarge):
+            return 503, f"{error} When that is mended, send the file again."
+        case _ if isinstance(error, OUTAGES):
+            return 503, "the read model did not answer: send the file again"
         case _:
             return 500, "something went wrong in the server: its log has the details; send the file again"
 

@@ -17,10 +17,12 @@ import pytest
 from starlette.requests import ClientDisconnect
 
 from services.common.eventlog.handling import Read
+from services.common.eventlog.port import LogError
 from services.common.eventlog.processes import here
 from services.common.eventlog.topics import DATA_ROWS, GROUND_TRUTH, PREDICTIONS
 from services.common.readmodel.mongo import ReadModel
-from services.ingest.imports import Imports
+from services.common.readmodel.outages import OUTAGES
+from services.ingest.imports import Imports, Job
 from sightline.formats.coco import truth_digest
 
 TRUTH: dict[str, Any] = {
@@ -509,6 +511,32 @@ async def test_an_upload_that_breaks_off_fails(stand: Any, made: Made) -> None:
     answer = await stand.http.post(made.predictions_path(), content=breaks())
     assert (answer.status_code, answer.json()["state"]) == (400, "FAILED")
     assert (await stand.post(made.predictions_path(), content=b"[]"))["state"] == "FINISHED"
+
+
+@pytest.mark.parametrize(
+    ("outage", "said"),
+    [
+        (LogError("The log can't be used: database or disk is full."), "disk is full"),
+        (OUTAGES[0]("primary of rs0"), "send the file again"),
+    ],
+)
+async def test_an_outage_in_the_middle_says_what_to_do(
+    stand: Any, made: Made, monkeypatch: pytest.MonkeyPatch, outage: Exception, said: str
+) -> None:
+    run = await made.all()
+
+    async def away(*_: object) -> None:
+        raise outage
+
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(Job, "append", away)
+        answer = await stand.http.post(f"/v1/model-runs/{run}/predictions:import", content=json.dumps([result()]))
+    assert answer.status_code == 503
+    assert answer.headers["retry-after"]
+    assert said in answer.json()["detail"]
+    assert answer.json()["state"] == "FAILED"
+    again = await stand.post(made.predictions_path(), content=json.dumps([result()]))
+    assert again["accepted"] == 1
 
 
 async def test_openapi_is_in_order(stand: Any) -> None:
