@@ -166,7 +166,7 @@ class GrpcServer:
         query_pb2_grpc.add_QueryServiceServicer_to_server(QueryService(sources), add_to)  # pyright: ignore[reportUnknownMemberType]
         health_pb2_grpc.add_HealthServicer_to_server(self._health, add_to)  # pyright: ignore[reportUnknownMemberType]
         reflection.enable_server_reflection((SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME), self._server)
-        self.port = self._server.add_insecure_port(f"{host}:{port}")
+        self.port = self._server.add_insecure_port(f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
 
     async def start(self) -> None:
         """Begin to serve."""

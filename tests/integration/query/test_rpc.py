@@ -1,6 +1,8 @@
 """gRPC answers what HTTP answers, under the same names."""
 
+import contextlib
 import json
+import socket
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -46,6 +48,14 @@ async def channel(shared: Api) -> AsyncIterator[grpc.aio.Channel]:
 @pytest.fixture
 def stub(channel: grpc.aio.Channel) -> Any:
     return query_pb2_grpc.QueryServiceStub(channel)
+
+
+async def test_an_address_of_ipv6(shared: Api):
+    with contextlib.suppress(OSError), socket.create_server(("::1", 0), family=socket.AF_INET6):
+        server = rpc.GrpcServer(shared.sources, "::1", 0)
+        await server.start()
+        assert server.port
+        await server.stop()
 
 
 def names_and_values(answer: Message, http: Any) -> None:
