@@ -13,6 +13,8 @@ import os
 from collections.abc import Generator
 from pathlib import Path
 
+from sightline.stack.options import Refused
+
 LOCK_NAME = "sightline.lock"
 
 
@@ -23,8 +25,13 @@ class Claimed(Exception):
 @contextlib.contextmanager
 def claim(data_dir: Path, url: str) -> Generator[None]:
     """Hold the data directory for one stack, or say who holds it."""
-    data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-    descriptor = os.open(data_dir / LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        descriptor = os.open(data_dir / LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise Refused(
+            f"--data-dir {data_dir}: no directory that can be written to ({error.strerror}); choose another"
+        ) from error
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -95,6 +95,13 @@ def test_output_without_a_reader_is_no_reason_to_die() -> None:
     Output(Gone()).say("anybody?")
 
 
+def test_a_data_directory_that_can_not_be_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for impossible in (tmp_path / "file", tmp_path / "file" / "below"):
+        with pytest.raises(Refused, match="choose another"), claim(impossible, "http://here"):
+            pass
+
+
 def test_a_claim_holds_until_its_holder_is_gone(tmp_path: Path) -> None:
     assert claimed_by(tmp_path / "nothing here") is None
     with claim(tmp_path, "http://here"):
