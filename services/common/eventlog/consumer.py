@@ -220,6 +220,8 @@ class RunLoop:
                 for topic in self._topics:
                     ends = await self._log.end_offsets(topic)
                     for partition, (owner, _) in self._owners.items():
+                        if not owner.taken_over:
+                            continue
                         lag = ends[partition] - owner.offsets.get(topic, 0)
                         self._metrics.lag(self.group, topic, partition, lag)
             except LogError as error:
