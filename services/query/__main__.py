@@ -35,15 +35,16 @@ async def build(context: Context) -> Parts:
     writes = Writes(partial(peers.description, "ingest"))
     return Parts(
         routers=[rest.front(sources), rest.reading(sources), rest.writing(ingest)],
-        background=[grpc, writes, Closing(columns.close, peers.close, ingest.close)],
+        background=[grpc, writes, Closing(sources.stopping, columns.close, peers.close, ingest.close)],
         describe=partial(rest.describe, writes=writes),
     )
 
 
 class Closing:
-    """Lets go of what was opened when the service stops."""
+    """Lets go of what was opened, and of those who wait, when the service stops."""
 
-    def __init__(self, *close: Callable[[], Awaitable[None]]) -> None:
+    def __init__(self, stopping: asyncio.Event, *close: Callable[[], Awaitable[None]]) -> None:
+        self._stopping = stopping
         self._close = close
         self._stopped = asyncio.Event()
 
@@ -53,6 +54,7 @@ class Closing:
 
     async def stop(self) -> None:
         """Close everything."""
+        self._stopping.set()
         for close in self._close:
             await close()
         self._stopped.set()

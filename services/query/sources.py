@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -24,3 +25,5 @@ class Sources:
     counting: Counting = field(default_factory=Counting)
     ontologies: LeastRecentlyUsed[str] = field(default_factory=lambda: LeastRecentlyUsed(10_000))
     """Of runs that were asked about before: a run's ontology never changes."""
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when the service stops: who waits for something answers with what there is."""

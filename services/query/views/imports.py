@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from typing import Literal
 
@@ -71,9 +72,10 @@ async def import_job(sources: Sources, job: str, *, wait: float = 0.0) -> Import
     while True:
         answer = await _import_job(sources, job)
         remaining = deadline - asyncio.get_running_loop().time()
-        if answer.measured or answer.state == "FAILED" or remaining <= 0:
+        if answer.measured or answer.state == "FAILED" or remaining <= 0 or sources.stopping.is_set():
             return answer
-        await asyncio.sleep(min(pause, remaining))
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(sources.stopping.wait(), min(pause, remaining))
         pause = min(pause * 1.2, LONGEST_PAUSE)
 
 

@@ -67,6 +67,15 @@ async def test_waiting_ends_when_it_has_failed(api: Api, store: ReadModel, world
     assert time.monotonic() - begun < 2
 
 
+async def test_waiting_ends_when_the_service_stops(api: Api, store: ReadModel, world: World):
+    await store.write([Replace("run_summaries", world.summary(4) | {"version": {}})])
+    waiting = asyncio.create_task(api.get("/v1/imports/imp_1", wait=20))
+    await asyncio.sleep(0.2)
+    api.sources.stopping.set()
+    async with asyncio.timeout(2):
+        assert (await waiting)["measured"] is False
+
+
 async def test_all_rejected_items_are_lines(api: Api, store: ReadModel):
     errors = [
         {
