@@ -49,7 +49,10 @@ async def _gunzip(body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
     async for chunk in body:
         taken += len(chunk)
         while chunk:
-            if unpacker.eof:  # gzip files may be several, one after the other
+            if unpacker.eof:  # gzip files may be several, one after the other, and padded with zeros
+                chunk = chunk.lstrip(b"\0")
+                if not chunk:
+                    break
                 unpacker = zlib.decompressobj(wbits=31)
             try:
                 data = unpacker.decompress(chunk, PIECE)
