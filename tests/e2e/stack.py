@@ -55,7 +55,7 @@ class Stack:
         """SIGTERM, and wait; the processes that are still there afterwards."""
         mine = self.descendants()
         self.process.send_signal(signal.SIGTERM)
-        self.process.wait(15)
+        self.process.wait(60)
         return [pid for pid in mine if alive(pid)]
 
     def kill(self) -> None:
@@ -64,7 +64,7 @@ class Stack:
         for pid in (self.process.pid, *mine):
             kill(pid)
         self.process.wait()
-        wait_until(lambda: not any(alive(pid) for pid in mine), 5)
+        wait_until(lambda: not any(alive(pid) for pid in mine), 60)
 
     def descendants(self, containing: str = "") -> list[int]:
         """Process ids below `up`, of those whose command line contains the words."""
@@ -92,11 +92,11 @@ class Stack:
         command = (*SIGHTLINE, *map(str, arguments))
         return subprocess.run(command, capture_output=True, text=True, timeout=180, env=plain_environment(self.url))
 
-    def begin(self, *arguments: object) -> "subprocess.Popen[str]":
-        """The same, not waited for."""
+    def begin(self, *arguments: object, via: str | None = None) -> "subprocess.Popen[str]":
+        """The same, not waited for; through another address of the stack, if one is given."""
         command = (*SIGHTLINE, *map(str, arguments))
         pipe = subprocess.PIPE
-        return subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, env=plain_environment(self.url))
+        return subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, env=plain_environment(via or self.url))
 
     def json(self, *arguments: object) -> Any:
         """The command line's JSON."""
@@ -104,9 +104,9 @@ class Stack:
         assert done.returncode == 0, f"exit {done.returncode}: {done.stderr}\n{self.said()}"
         return strict(done.stdout)
 
-    def said(self) -> str:
+    def said(self, most: int = 6_000) -> str:
         """The last that the stack has said."""
-        return self._log.read_text()[-6000:]
+        return self._log.read_text()[-most:]
 
 
 def strict(text: str) -> Any:
