@@ -2,13 +2,14 @@
 
 import signal
 import socket
-import time
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.e2e.stack import Stack, alive, free_port, kill, wait_until
+from tests.e2e.environment import plain_environment
+from tests.e2e.stack import SIGHTLINE, Stack, alive, free_port, kill, wait_until
 
 
 @pytest.fixture(scope="module")
@@ -40,10 +41,10 @@ def test_a_port_in_use_is_said_before_anything_is_started(stack: Stack, tmp_path
 def test_what_dies_is_started_again(stack: Stack, program: str) -> None:
     (pid,) = stack.descendants(program)
     kill(pid)
-    begun = time.monotonic()
-    wait_until(lambda: stack.descendants(program) not in ([], [pid]), 2)
-    assert time.monotonic() - begun < 1
-    wait_until(stack.is_ready, 30)
+    wait_until(lambda: stack.descendants(program) not in ([], [pid]), 60)
+    wait_until(stack.is_ready, 60)
+    told = f"{program.removeprefix('services.')} was ended by SIGKILL; starting it again now"
+    assert told in stack.said(1 << 20), "without a pause"
 
 
 def test_processes_die_with_up_however_it_dies(tmp_path: Path) -> None:
@@ -53,7 +54,7 @@ def test_processes_die_with_up_however_it_dies(tmp_path: Path) -> None:
         assert len(mine) >= 4
         kill(stack.process.pid)
         stack.process.wait()
-        wait_until(lambda: not any(alive(pid) for pid in mine), 5)
+        wait_until(lambda: not any(alive(pid) for pid in mine), 60)
         stack.start()
 
 
@@ -62,22 +63,16 @@ def test_a_stop_leaves_no_process_behind(tmp_path: Path, which: signal.Signals) 
     stack = Stack(tmp_path / "data")
     stack.start()
     mine = stack.descendants()
-    begun = time.monotonic()
     stack.process.send_signal(which)
-    assert stack.process.wait(15) == 0
-    assert time.monotonic() - begun < 12
+    assert stack.process.wait(60) == 0
     assert not any(alive(pid) for pid in mine)
+    assert ": killed" not in stack.said(1 << 20), "each has ended by itself, within its grace"
 
 
 def test_a_stop_while_it_starts_leaves_no_process_behind(tmp_path: Path) -> None:
     stack = Stack(tmp_path / "data")
-    import subprocess
-
-    from tests.e2e.environment import plain_environment
-    from tests.e2e.stack import SIGHTLINE
-
     command = (*SIGHTLINE, "up", "--data-dir", str(stack.data), "--port", str(stack.port))
     stack.process = subprocess.Popen(command, stderr=subprocess.PIPE, env=plain_environment())
-    wait_until(lambda: stack.descendants("mongod"), 10)
+    wait_until(lambda: stack.descendants("mongod"), 60)
     assert stack.stop() == []
     assert stack.process.returncode == 0
