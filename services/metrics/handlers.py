@@ -64,7 +64,7 @@ class RowsHandler(Handler):
         faults = {**table.faults, **truth_faults(deliveries, payloads)}
         partitions = partitions_of([delivery.key.encode() for delivery in deliveries], self._row_partitions)
         truths = TruthBook(batch.partition, state.get(TRUTHS, ()))
-        work = _Work(memory, truths, RunRows(batch.partition, table, run_rows))
+        work = _Work(memory, truths, RunRows(batch.partition, table, run_rows), batch.rev)
         refused: list[Refused] = []
         for position, (delivery, payload) in enumerate(zip(deliveries, payloads, strict=True)):
             event = delivery.event
@@ -100,11 +100,11 @@ class RowsHandler(Handler):
 class _Work:
     """One batch under way."""
 
-    def __init__(self, memory: PartitionMemory, truths: TruthBook, rows: RunRows) -> None:
+    def __init__(self, memory: PartitionMemory, truths: TruthBook, rows: RunRows, rev: int) -> None:
         self.rows = rows
         self._truths = truths
         self._before = self._memory = memory
-        self._touches = Touches(memory.partition)
+        self._touches = Touches(memory.partition, rev)
         self._general: list[Write] = []
 
     def run_of(self, project_id: str, dataset_id: str, run_id: str) -> KnownRun | None:
@@ -170,7 +170,7 @@ class _Work:
         row_writes, changed = self.rows.settle(self._truths)
         for run_id, cause in changed:
             self._touches.touch(run_id, cause)
-        writes = [*self._general, *self._truths.writes(), *row_writes]
+        writes = [*self._general, *self._truths.writes(), *row_writes, *self._touches.writes()]
         if self._memory is not self._before:
             writes.append(Replace(ROW_PARTITIONS, self._memory.document()))
         return Outcome(writes, self._touches.events(), refused, self._memory)

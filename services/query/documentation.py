@@ -106,6 +106,7 @@ METRICS: dict[str, Any] = {
         "counts_at": {"0": 12, "1": 9},
         "coco_at": {"0": 12, "1": 8},
         "coco_computed_unix_ms": 1767225600000,
+        "coco_predictions": 48211,
         "coco_behind": True,
     },
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -27,6 +27,7 @@ class Measured:
     document: Document
     names: dict[int, str]
     summary: Document | None
+    touches: Mapping[int, int]
     view: RunView
 
     @property
@@ -37,7 +38,7 @@ class Measured:
     @property
     def freshness(self) -> Freshness:
         """What the evidence and the default numbers rest on."""
-        return freshness(self.view.progress, self.summary)
+        return freshness(self.view.progress, self.summary, self.touches)
 
     def name(self, class_id: int) -> str:
         """A class's name."""
@@ -56,13 +57,16 @@ async def run_document(reads: Reads, run_id: str) -> Document:
 async def measured(sources: Sources, run_id: str) -> AsyncGenerator[Measured]:
     """A run with evidence that is at least as fresh as its summary, and stands still while it is looked at."""
     reads = sources.reads
-    document, names, summary = await asyncio.gather(
-        run_document(reads, run_id), _class_names(sources, run_id), reads.one(RUN_SUMMARIES, run_id)
+    document, names, touches, summary = await asyncio.gather(
+        run_document(reads, run_id),
+        _class_names(sources, run_id),
+        reads.touches([run_id], sources.row_partitions),
+        reads.one(RUN_SUMMARIES, run_id),
     )
     async with sources.columns.run(reads.project_id, run_id) as view:
         if summary is not None:
             await _reach(view, revisions(summary["version"]))
-        yield Measured(document, names, summary, view)
+        yield Measured(document, names, summary, touches[run_id], view)
 
 
 async def _class_names(sources: Sources, run_id: str) -> dict[int, str]:

@@ -9,7 +9,15 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
-from services.common.readmodel.collections import DATA_ROWS, DATASETS, PROGRESS, RUN_ROWS, TRUTHS, Collection
+from services.common.readmodel.collections import (
+    DATA_ROWS,
+    DATASETS,
+    PROGRESS,
+    RUN_ROWS,
+    RUN_TOUCHES,
+    TRUTHS,
+    Collection,
+)
 from services.common.readmodel.mongo import ReadModel
 from services.common.readmodel.paging import Order, total_order
 from services.common.readmodel.snapshot import Read
@@ -67,6 +75,15 @@ class Reads:
         wanted = {"_id": {"$in": [f"{group}/{partition}" for partition in range(partitions)]}}
         found = await self._store.page(PROGRESS.name, wanted, projection={"outbox": 0}, limit=partitions)
         return {str(document["partition"]): document for document in found.documents}
+
+    async def touches(self, run_ids: Sequence[str], partitions: int) -> dict[str, dict[int, int]]:
+        """For each run, the revision of each row partition at which something that its numbers rest on last changed."""
+        ids = [f"{run_id}/{partition}" for run_id in run_ids for partition in range(partitions)]
+        touches: dict[str, dict[int, int]] = {run_id: {} for run_id in run_ids}
+        for id, document in (await self.several(RUN_TOUCHES, ids)).items():
+            run_id, _, partition = id.rpartition("/")
+            touches[run_id][int(partition)] = document["rev"]
+        return touches
 
     async def listing(
         self,

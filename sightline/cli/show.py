@@ -87,7 +87,7 @@ def metrics(run: Run, answer: JsonObject) -> None:
     if freshness.get("coco_computed_unix_ms") is None:
         console.print("COCO numbers: not measured yet")
     elif freshness.get("coco_behind"):
-        console.print("COCO numbers may be a little older than the counts")
+        console.print("COCO numbers are a little older than the counts: the next are on their way")
 
 
 def rows(found: Sequence[JsonObject]) -> None:
@@ -114,12 +114,19 @@ def status(url: str, answer: JsonObject) -> None:
         topics.add_row(topic["group"], topic["topic"], *_numbers(topic, ("applied", "lag")))
     console.print(topics)
     fresh = _table("Run", "Id")
-    for heading in ("Rows predicted", "Predictions", "Being accepted", "Batches behind"):
+    for heading in ("Rows predicted", "Predictions", "Being accepted"):
         fresh.add_column(heading, justify="right")
-    counts = ("rows_predicted", "predictions_visible", "predictions_accepting", "batches_behind")
+    counts = ("rows_predicted", "predictions_visible", "predictions_accepting")
+    fresh.add_column("Measured")
     for run in answer["runs"]:
-        fresh.add_row(run["name"], run["run_id"], *_numbers(run, counts))
+        fresh.add_row(run["name"], run["run_id"], *_numbers(run, counts), _state(run))
     console.print(fresh)
+
+
+def _state(run: JsonObject) -> str:
+    if run["measured_unix_ms"] is None:
+        return "not yet"
+    return "changed since" if run["partitions_behind"] else "up to date"
 
 
 def findings(found: Iterable[Finding]) -> None:

@@ -118,6 +118,8 @@ class Batch:
     deliveries: Sequence[Delivery]
     offsets: Mapping[str, int] = field(default_factory=dict[str, int])
     """Next offset of each topic after this batch."""
+    rev: int = 0
+    """The revision of the partition's progress once this batch is applied."""
 
 
 class Poison(Exception):

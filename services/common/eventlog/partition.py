@@ -291,7 +291,7 @@ class PartitionOwner:
         deliveries = _deliveries(arrivals)
         if not deliveries:
             return Outcome(memory=held.memory), ()
-        batch = Batch(self.partition, deliveries, self._offsets_after(arrivals))
+        batch = Batch(self.partition, deliveries, self._offsets_after(arrivals), held.progress.rev + 1)
         if around.loader is not None:
             state = await around.loader(batch, held.memory)
         else:

@@ -49,6 +49,9 @@ Packed arrays are little-endian `bytes`, as on the wire.
     confidence, true_positive, false_positive, false_negative, classes {str(class id): the same three}}), rows,
     rows_predicted, predictions, truths, computed_unix_ms, cost_ms
 
+``run_touches`` (metrics, rows): the last batch of a row partition that changed what a run's numbers rest on
+    _id project/run_id/partition; rev (of the partition's progress)
+
 ``progress`` (operational; every group writes its own, through the run loop only)
     _id group/partition; rev (compare-and-set), writer, log_id, offsets {topic: next}, outbox [packed messages]
 
@@ -134,6 +137,7 @@ RUN_ROWS = Collection(
 )
 ROW_PARTITIONS = Collection("row_partitions", "each group", "rebuilt", "group/partition")
 RUN_SUMMARIES = Collection("run_summaries", "metrics", "rebuilt", "project/run")
+RUN_TOUCHES = Collection("run_touches", "metrics", "operational", "project/run/partition")
 PROGRESS = Collection("progress", "each group", "operational", "group/partition")
 IMPORT_JOBS = Collection("import_jobs", "ingest", "operational", "project/import", (Index(("state",)),))
 IMPORT_ERRORS = Collection(
@@ -153,6 +157,7 @@ COLLECTIONS: tuple[Collection, ...] = (
     RUN_ROWS,
     ROW_PARTITIONS,
     RUN_SUMMARIES,
+    RUN_TOUCHES,
     PROGRESS,
     IMPORT_JOBS,
     IMPORT_ERRORS,

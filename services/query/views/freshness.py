@@ -29,7 +29,7 @@ class Freshness(Answer):
     coco_at: dict[str, int] = Field(description="the same of the COCO numbers; empty until the run is measured")
     coco_computed_unix_ms: int | None = Field(description="when they were made; null until the run is measured")
     coco_predictions: int | None = Field(description="predictions that they rest on; null until the run is measured")
-    coco_behind: bool = Field(description="row events (of any run) were applied since: the next may differ")
+    coco_behind: bool = Field(description="something that they rest on has changed since: the next are on their way")
 
 
 def revisions(progress: Progress) -> dict[int, int]:
@@ -37,7 +37,13 @@ def revisions(progress: Progress) -> dict[int, int]:
     return {int(partition): state["rev"] for partition, state in progress.items()}
 
 
-def freshness(counts: Progress, summary: Mapping[str, Any] | None) -> Freshness:
+def behind(touches: Mapping[int, int], summary: Mapping[str, Any] | None) -> list[int]:
+    """Row partitions in which a run changed after its summary. `touches`: revision of its last change in each."""
+    then = revisions(summary["version"]) if summary is not None else {}
+    return sorted(partition for partition, revision in touches.items() if revision > then.get(partition, 0))
+
+
+def freshness(counts: Progress, summary: Mapping[str, Any] | None, touches: Mapping[int, int]) -> Freshness:
     """Freshness of counts made where `counts` stands, and of COCO numbers taken from `summary`."""
     counts_at = revisions(counts)
     coco_at = revisions(summary["version"]) if summary is not None else {}
@@ -46,7 +52,7 @@ def freshness(counts: Progress, summary: Mapping[str, Any] | None) -> Freshness:
         coco_at=shown(coco_at),
         coco_computed_unix_ms=summary["computed_unix_ms"] if summary is not None else None,
         coco_predictions=summary["predictions"] if summary is not None else None,
-        coco_behind=any(revision > coco_at.get(partition, 0) for partition, revision in counts_at.items()),
+        coco_behind=bool(behind(touches, summary)),
     )
 
 

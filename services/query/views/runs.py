@@ -57,12 +57,13 @@ class RunInFull(Run):
 async def run(sources: Sources, run_id: str) -> RunInFull:
     """One run."""
     reads = sources.reads
-    document, summary, now = await asyncio.gather(
+    document, touches, summary, now = await asyncio.gather(
         run_document(reads, run_id),
+        reads.touches([run_id], sources.row_partitions),
         reads.one(RUN_SUMMARIES, run_id),
         reads.progress(MEASURING, sources.row_partitions),
     )
-    return RunInFull(**dict(_run(reads, document, summary)), freshness=freshness(now, summary))
+    return RunInFull(**dict(_run(reads, document, summary)), freshness=freshness(now, summary, touches[run_id]))
 
 
 async def runs(

@@ -12,7 +12,7 @@ from services.common.readmodel.collections import IMPORT_JOBS, MODEL_RUNS, RUN_S
 from services.query.answers import Answer
 from services.query.reads import Document
 from services.query.sources import Sources
-from services.query.views.freshness import ACCEPTING, MEASURING, revisions, shown
+from services.query.views.freshness import ACCEPTING, MEASURING, behind
 
 NEWEST_RUNS = 20
 
@@ -45,10 +45,7 @@ class RunStatus(Answer):
     predictions_visible: int | None
     predictions_accepting: int | None = Field(description="by the import that writes the run now; null: none does")
     measured_unix_ms: int | None = Field(description="when its kept numbers were made; null: not yet")
-    batches_behind: int | None = Field(
-        description="batches of row events (of any run) applied since, all partitions together"
-    )
-    batches_behind_by_partition: dict[str, int]
+    partitions_behind: list[int] = Field(description="row partitions in which it changed since: the next are coming")
 
 
 class Status(Answer):
@@ -71,8 +68,9 @@ async def status(sources: Sources) -> Status:
         reads.progress(ACCEPTING, partitions),
         reads.progress(MEASURING, partitions),
     )
-    summaries, jobs = await asyncio.gather(
+    summaries, touches, jobs = await asyncio.gather(
         reads.several(RUN_SUMMARIES, [run["run_id"] for run in runs]),
+        reads.touches([run["run_id"] for run in runs], partitions),
         reads.several(IMPORT_JOBS, [run["open_import"] for run in runs if run["open_import"]]),
     )
     return Status(
@@ -84,7 +82,7 @@ async def status(sources: Sources) -> Status:
         ],
         topics=[*_topics(ACCEPTING, accepting, lags), *_topics(MEASURING, measuring, lags)],
         runs=[
-            _run(run, summaries.get(run["run_id"]), jobs.get(run["open_import"] or ""), revisions(measuring))
+            _run(run, summaries.get(run["run_id"]), jobs.get(run["open_import"] or ""), touches[run["run_id"]])
             for run in runs
         ],
     )
@@ -109,9 +107,7 @@ def _topics(
     return answer
 
 
-def _run(run: Document, summary: Document | None, job: Document | None, now: Mapping[int, int]) -> RunStatus:
-    then = revisions(summary["version"]) if summary is not None else {}
-    behind = {partition: revision - then.get(partition, 0) for partition, revision in now.items()}
+def _run(run: Document, summary: Document | None, job: Document | None, touches: Mapping[int, int]) -> RunStatus:
     known = summary or {}
     return RunStatus(
         run_id=run["run_id"],
@@ -121,6 +117,5 @@ def _run(run: Document, summary: Document | None, job: Document | None, now: Map
         predictions_visible=known.get("predictions"),
         predictions_accepting=None if job is None else job.get("accepted"),
         measured_unix_ms=known.get("computed_unix_ms"),
-        batches_behind=None if summary is None else sum(behind.values()),
-        batches_behind_by_partition=shown(behind) if summary is not None else {},
+        partitions_behind=behind(touches, summary),
     )

@@ -17,6 +17,7 @@ async def batch(store: ReadModel, world: World, partition: int, revision: int) -
     markers = world.progress(revision)["row_partitions"][partition]
     progress = Progress(revision, "w", "log", {"predictions": 20, "ground-truth": 10})
     writes = [Replace("run_rows", row) for row in rows] + [Replace("row_partitions", markers)]
+    writes.append(Replace("run_touches", world.touch(partition, revision)))
     await store.commit("metrics.rows", partition, expected_rev=revision - 1, progress=progress, writes=writes)
 
 
@@ -44,6 +45,16 @@ async def test_counts_may_be_ahead_of_coco_numbers_and_say_so(store: ReadModel, 
             await asyncio.sleep(0.01)
     assert answer["coco"] == world.evaluation.coco
     assert answer["freshness"]["coco_behind"] is True
+
+
+async def test_what_happens_to_other_runs_leaves_a_run_up_to_date(store: ReadModel, world: World, api: Api):
+    progress = Progress(6, "w", "log", {"predictions": 20, "ground-truth": 10})
+    await store.commit("metrics.rows", 0, expected_rev=5, progress=progress, writes=[])
+    answer = await api.get("/v1/model-runs/run_1")
+    assert answer["freshness"]["counts_at"]["0"] == 6
+    assert answer["freshness"]["coco_behind"] is False
+    (run,) = (await api.get("/v1/status"))["runs"]
+    assert run["partitions_behind"] == []
 
 
 async def test_what_is_kept_of_an_iou_is_forgotten_when_the_run_changes(store: ReadModel, world: World, api: Api):

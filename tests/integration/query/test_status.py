@@ -23,7 +23,7 @@ async def test_groups_and_runs(api: Api, world: World):
     assert topics["metrics.rows", "predictions"]["applied"] == 10 * PARTITIONS
     assert topics["metrics.rows", "predictions"]["lag"] is None
     (run,) = answer["runs"]
-    assert (run["predictions_visible"], run["batches_behind"]) == (len(world.results), 0)
+    assert (run["predictions_visible"], run["partitions_behind"]) == (len(world.results), [])
     assert run["predictions_accepting"] is None
 
 
@@ -31,12 +31,10 @@ async def test_a_run_that_is_being_written(api: Api, store: ReadModel, world: Wo
     run = {**world.run_document("run_1", "first", 0), "open_import": "imp_2"}
     live = {"_id": f"{PROJECT}/imp_2", "project_id": PROJECT, "import_id": "imp_2", "accepted": 40}
     await store.write([Replace("model_runs", run), Replace("import_jobs", live)])
-    for document in world.progress(8)["progress"]:
-        await store.write([Replace("progress", document)])
+    await store.write([Replace("run_touches", world.touch(partition, 8)) for partition in range(PARTITIONS)])
     (shown,) = (await api.get("/v1/status"))["runs"]
     assert shown["predictions_accepting"] == 40
-    assert shown["batches_behind"] == 3 * PARTITIONS
-    assert shown["batches_behind_by_partition"] == {str(partition): 3 for partition in range(PARTITIONS)}
+    assert shown["partitions_behind"] == list(range(PARTITIONS))
 
 
 async def test_lag_and_readiness_are_what_the_services_tell(api: Api):

@@ -260,6 +260,10 @@ class World:
             "cost_ms": 1.0,
         }
 
+    def touch(self, partition: int | str, revision: int) -> Json:
+        """What a batch that changed the run leaves behind."""
+        return {"_id": f"{self.project}/{self.run_id}/{partition}", "rev": revision}
+
     def progress(self, revision: int | None = None) -> dict[str, list[Json]]:
         version = self.version(revision)
         return {
@@ -286,5 +290,6 @@ class World:
     async def store(self, store: ReadModel) -> None:
         """All of it: progress last, as a batch would."""
         everything = {**self.catalog(), **self.rows(), "run_summaries": [self.summary()], **self.progress()}
+        everything["run_touches"] = [self.touch(partition, at["rev"]) for partition, at in self.version(None).items()]
         for collection, documents in everything.items():
             await store.write([Replace(collection, document) for document in documents])

@@ -56,14 +56,7 @@ class TopicStatus(_message.Message):
     def __init__(self, group: _Optional[str] = ..., topic: _Optional[str] = ..., applied: _Optional[int] = ..., lag: _Optional[int] = ..., lag_by_partition: _Optional[_Mapping[int, int]] = ...) -> None: ...
 
 class RunStatus(_message.Message):
-    __slots__ = ("run_id", "name", "rows_in_scope", "rows_predicted", "predictions_visible", "predictions_accepting", "measured_unix_ms", "batches_behind", "batches_behind_by_partition")
-    class BatchesBehindByPartitionEntry(_message.Message):
-        __slots__ = ("key", "value")
-        KEY_FIELD_NUMBER: _ClassVar[int]
-        VALUE_FIELD_NUMBER: _ClassVar[int]
-        key: int
-        value: int
-        def __init__(self, key: _Optional[int] = ..., value: _Optional[int] = ...) -> None: ...
+    __slots__ = ("run_id", "name", "rows_in_scope", "rows_predicted", "predictions_visible", "predictions_accepting", "measured_unix_ms", "partitions_behind")
     RUN_ID_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     ROWS_IN_SCOPE_FIELD_NUMBER: _ClassVar[int]
@@ -71,8 +64,7 @@ class RunStatus(_message.Message):
     PREDICTIONS_VISIBLE_FIELD_NUMBER: _ClassVar[int]
     PREDICTIONS_ACCEPTING_FIELD_NUMBER: _ClassVar[int]
     MEASURED_UNIX_MS_FIELD_NUMBER: _ClassVar[int]
-    BATCHES_BEHIND_FIELD_NUMBER: _ClassVar[int]
-    BATCHES_BEHIND_BY_PARTITION_FIELD_NUMBER: _ClassVar[int]
+    PARTITIONS_BEHIND_FIELD_NUMBER: _ClassVar[int]
     run_id: str
     name: str
     rows_in_scope: int
@@ -80,6 +72,5 @@ class RunStatus(_message.Message):
     predictions_visible: int
     predictions_accepting: int
     measured_unix_ms: int
-    batches_behind: int
-    batches_behind_by_partition: _containers.ScalarMap[int, int]
-    def __init__(self, run_id: _Optional[str] = ..., name: _Optional[str] = ..., rows_in_scope: _Optional[int] = ..., rows_predicted: _Optional[int] = ..., predictions_visible: _Optional[int] = ..., predictions_accepting: _Optional[int] = ..., measured_unix_ms: _Optional[int] = ..., batches_behind: _Optional[int] = ..., batches_behind_by_partition: _Optional[_Mapping[int, int]] = ...) -> None: ...
+    partitions_behind: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, run_id: _Optional[str] = ..., name: _Optional[str] = ..., rows_in_scope: _Optional[int] = ..., rows_predicted: _Optional[int] = ..., predictions_visible: _Optional[int] = ..., predictions_accepting: _Optional[int] = ..., measured_unix_ms: _Optional[int] = ..., partitions_behind: _Optional[_Iterable[int]] = ...) -> None: ...
