@@ -1,0 +1,20 @@
+"""What `up` can be told."""
+
+from pathlib import Path
+
+import pytest
+
+from sightline.stack.options import Options, Refused
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "10.0.0.1", "::", "example.org"])
+def test_only_loopback(host: str, tmp_path: Path) -> None:
+    with pytest.raises(Refused, match="authentication"):
+        Options(tmp_path, host=host).check()
+
+
+@pytest.mark.parametrize(("host", "url"), [("127.0.0.1", "http://127.0.0.1:80"), ("::1", "http://[::1]:80")])
+def test_loopback_addresses(host: str, url: str, tmp_path: Path) -> None:
+    options = Options(tmp_path, host=host, port=80)
+    options.check()
+    assert options.url == url
