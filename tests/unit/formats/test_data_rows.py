@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sightline.domain.json_values import json_fault
 from sightline.formats.data_rows import LINE_LIMIT, DataRow, DataRowReader
 from sightline.formats.faults import FileBroken, Rejection
 
@@ -78,13 +77,3 @@ def test_a_bad_line_is_told_and_the_others_go_through(line: bytes, code: str) ->
 def test_a_line_over_the_limit_is_refused() -> None:
     with pytest.raises(FileBroken, match="Line 2 is longer"):
         read(b'{"global_key": "x"}\n' + b" " * (LINE_LIMIT + 10))
-
-
-@pytest.mark.parametrize("value", [float("inf"), 2**63, {"a": [{"\0": 1}]}, "\ud800", {"\ud800": 1}, -(2**63) - 1])
-def test_json_that_can_not_be_kept(value: Any) -> None:
-    assert json_fault({"x": value})
-
-
-@pytest.mark.parametrize("value", [None, True, 0, -(2**63), 2**63 - 1, 1.5, "a\0", [], {"$a.b": {}}])
-def test_json_that_can(value: Any) -> None:
-    assert json_fault({"x": value}) is None
