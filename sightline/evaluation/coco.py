@@ -99,8 +99,13 @@ def evidence_of_coco(truths: CocoTruth, predictions: CocoResults) -> tuple[Evide
 
 
 def _read(source: Any, form: type[_T]) -> _T:
-    """Parse bytes, or check what is parsed already. msgspec's errors are ValueErrors that say where."""
-    return msgspec.json.decode(source, type=form) if isinstance(source, bytes) else msgspec.convert(source, form)
+    """Parse bytes, or check what is parsed already. msgspec's errors are ValueErrors that say where.
+
+    Not strictly: table software writes whole numbers as floats.
+    """
+    if isinstance(source, bytes):
+        return msgspec.json.decode(source, type=form, strict=False)
+    return msgspec.convert(source, form, strict=False)
 
 
 def _results(source: CocoResults) -> tuple[Longs, Longs, Floats, Floats]:

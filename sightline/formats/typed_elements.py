@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
@@ -14,6 +15,11 @@ T = TypeVar("T")
 
 Explain = Callable[[bytes, str], str]
 """Told of every element that does not fit: its text and the decoder's message. Answers a better message."""
+
+_WHOLE_FLOAT = re.compile(
+    rb'("(?:id|image_id|category_id|iscrowd|width|height)"[ \t\r\n]*:[ \t\r\n]*-?\d+)\.0+(?=[ \t\r\n]*[,}])'
+)
+"""A whole number that table software wrote as a float. Quotes in strings are escaped, so it matches members only."""
 
 
 def _as_is(_text: bytes, message: str) -> str:
@@ -34,7 +40,7 @@ class TypedElements(Generic[T]):
         """
         text = b"".join((b"[", piece.part(low, high), b"]"))
         try:
-            found = self._decoder.decode(text)
+            found = self._found(text)
             if len(found) != high - low:
                 raise msgspec.DecodeError("JSON is malformed")
         except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
@@ -45,6 +51,15 @@ class TypedElements(Generic[T]):
         items.extend(found)
         places.extend(range(piece.first + low, piece.first + high))
         return []
+
+    def _found(self, text: bytes) -> list[T]:
+        try:
+            return self._decoder.decode(text)
+        except msgspec.ValidationError:
+            written, count = _WHOLE_FLOAT.subn(rb"\1", text)
+            if not count:
+                raise
+        return self._decoder.decode(written)
 
     def _reject(self, piece: Piece, index: int, text: bytes, error: Exception) -> Rejection:
         place = piece.first + index

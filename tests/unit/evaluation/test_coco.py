@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sightline.evaluation import boxes_of_coco
+from sightline.evaluation import boxes_of_coco, evidence_of_coco
 from sightline.formats.coco import read_results
 from sightline.formats.json_elements import MOST_ELEMENTS
 from tests.unit.evaluation.synthetic import coco
@@ -166,3 +166,17 @@ def test_an_absent_score_counts_as_one_and_an_absent_area_is_that_of_the_box():
     for boxes in (boxes_of_coco(truth, results), boxes_of_coco(truth, msgspec.json.encode(results))):
         assert boxes.predictions.confidence[0] == 1
         assert boxes.truths.area[0] == boxes.truths.box[0, 2] * boxes.truths.box[0, 3]
+
+
+def test_whole_numbers_may_be_written_as_floats() -> None:
+    truth = {
+        "images": [{"id": 1.0}],
+        "categories": [{"id": 3.0, "name": "a"}],
+        "annotations": [{"image_id": 1.0, "category_id": 3.0, "bbox": [0, 0, 9, 9], "iscrowd": 0.0}],
+    }
+    results = [{"image_id": 1.0, "category_id": 3.0, "bbox": [0, 0, 9, 9], "score": 1}]
+    for parsed in (truth, json.dumps(truth).encode()):
+        for found in (results, json.dumps(results).encode()):
+            evidence, _ = evidence_of_coco(parsed, found)
+            assert evidence.predictions.confidence.tolist() == [1.0]
+            assert evidence.pairs.overlap.tolist() == [1.0]

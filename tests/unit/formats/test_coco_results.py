@@ -157,7 +157,7 @@ BAD = {
     ),
     "score as text": ('{"image_id": 1, "category_id": 2, "bbox": [1, 2, 3, 4], "score": "1"}', "invalid", "[1].score"),
     "text id": ('{"image_id": "1", "category_id": 2, "bbox": [1, 2, 3, 4]}', "invalid", "[1].image_id"),
-    "float id": ('{"image_id": 1.0, "category_id": 2, "bbox": [1, 2, 3, 4]}', "invalid", "[1].image_id"),
+    "fractional id": ('{"image_id": 1.5, "category_id": 2, "bbox": [1, 2, 3, 4]}', "invalid", "[1].image_id"),
     "boolean id": ('{"image_id": true, "category_id": 2, "bbox": [1, 2, 3, 4]}', "invalid", "[1].image_id"),
     "id beyond 64 bits": (
         '{"image_id": 9223372036854775808, "category_id": 2, "bbox": [1, 2, 3, 4]}',
@@ -272,3 +272,12 @@ def test_columns_have_their_types() -> None:
     block = blocks[0]
     assert (block.image_id.dtype, block.category_id.dtype, block.place.dtype) == (np.int64,) * 3
     assert (block.box.dtype, block.confidence.dtype, block.box.shape) == (np.float64, np.float64, (1, 4))
+
+
+def test_whole_numbers_may_be_written_as_floats() -> None:
+    items = [{"image_id": 7.0, "category_id": -2.00, "bbox": [1.0, 2, 3, 4], "score": 0.5}] * 3
+    items[1] = {"image_id": 8, "category_id": 1, "bbox": [1, 2, 3, 4], "note": '"image_id": 1.0, "id" : 2.0}'}
+    found, rejections = read([json.dumps(items).encode()])
+    assert rejections == []
+    assert found[0] == [7, 8, 7]
+    assert found[1] == [-2, 1, -2]

@@ -269,3 +269,17 @@ def test_large_shuffled_truth_keeps_file_order_inside_images() -> None:
 def test_read_truth_reads_chunks() -> None:
     data = json.dumps(TRUTH).encode()
     assert seen(read_truth(data[i : i + 10] for i in range(0, len(data), 10))) == seen(read(TRUTH))
+
+
+def test_whole_numbers_may_be_written_as_floats() -> None:
+    def floats(item: dict[str, Any]) -> dict[str, Any]:
+        whole = ("id", "image_id", "category_id", "width", "height", "iscrowd")
+        return {k: float(v) if k in whole else v for k, v in item.items()}
+
+    written = {
+        **TRUTH,
+        **{key: [floats(item) for item in TRUTH[key]] for key in ("images", "annotations", "categories")},
+    }
+    truth = read(written)
+    assert truth.rejections.count == 0
+    assert truth.digest() == read(TRUTH).digest()
