@@ -136,6 +136,7 @@ class ImportJob(Struct, frozen=True):
     state: Literal["RUNNING", "FINISHED", "FAILED"]
     accepted: int
     rejected: int
+    dataset_version: int | None = None
     failure: str | None = None
     measured: bool | None = None
     rejections: tuple[Rejection, ...] = ()
@@ -203,9 +204,9 @@ class Client:
         """A new dataset."""
         return self._post("/v1/datasets", {"name": name, "ontology_id": ontology_id}, Dataset)
 
-    def commit_version(self, dataset_id: str) -> DatasetVersion:
-        """Turn the draft into the next version."""
-        return self._post(f"/v1/datasets/{dataset_id}/versions:commit", {}, DatasetVersion)
+    def commit_version(self, dataset_id: str, version: int | None = None) -> DatasetVersion:
+        """Turn the draft into the next version. `version`: which one it should be; if it is there already, so be it."""
+        return self._post(f"/v1/datasets/{dataset_id}/versions:commit", {"version": version}, DatasetVersion)
 
     def ontology(self, ontology_id: str) -> Ontology:
         """An ontology by id."""

@@ -101,7 +101,8 @@ def import_files(client: Client, wanted: Wanted, steps: Steps, *, wait: bool) ->
 
 def _import_files(client: Client, wanted: Wanted, steps: Steps, *, wait: bool) -> Imported:
     with steps.step("Reading the truth", wanted.ground_truth.stat().st_size) as sent:
-        truth = _inspect(client, wanted.ground_truth, sent)
+        # Nothing is under way yet: a server that is just starting again is worth waiting for.
+        truth = _patiently(lambda: _inspect(client, wanted.ground_truth, sent), steps, "ingest-unavailable")
     dataset = client.find_dataset(wanted.dataset)
     model = client.find_model(wanted.model)
     run = _find_run(client, wanted, model)
@@ -128,9 +129,14 @@ def _import_files(client: Client, wanted: Wanted, steps: Steps, *, wait: bool) -
 
     run_id = run.run_id
     with steps.step("Sending predictions", wanted.predictions.stat().st_size) as sent:
-        job = _patiently(
-            lambda: client.import_predictions(run_id, wanted.predictions, mode="replace", sent=sent), steps
-        )
+
+        def send() -> ImportJob:
+            try:
+                return client.import_predictions(run_id, wanted.predictions, mode="replace", sent=sent)
+            except ApiError as error:
+                raise _naming(wanted.predictions, error) from error
+
+        job = _patiently(send, steps)
     _check("predictions", job, steps)
     if wait:
         _wait(client, job, steps)
@@ -141,9 +147,13 @@ def _inspect(client: Client, path: Path, sent: Callable[[int], None]) -> TruthIn
     try:
         return client.inspect_ground_truth(path, sent=sent)
     except ApiError as error:
-        if error.slug == "unreadable-file":
-            raise SightlineError(f"{path} can't be read: {error.detail}") from error
-        raise
+        raise _naming(path, error) from error
+
+
+def _naming(path: Path, error: ApiError) -> SightlineError:
+    """The error, with the file's name where the file is to blame."""
+    blamed = error.slug == "unreadable-file" or (error.slug == "import-failed" and error.status == 422)
+    return SightlineError(f"{path} can't be read: {error.detail}") if blamed else error
 
 
 def _find_run(client: Client, wanted: Wanted, model: Model | None) -> Run | None:
@@ -203,7 +213,10 @@ def _send_truth(
     _check("truth", job, steps)
 
     def commit() -> int:
-        return _version_with(client, dataset, truth) or client.commit_version(dataset.dataset_id).version
+        return (
+            _version_with(client, dataset, truth)
+            or client.commit_version(dataset.dataset_id, job.dataset_version).version
+        )
 
     version = _patiently(commit, steps)
     if version > 1:
@@ -226,15 +239,19 @@ def _create(create: Callable[[], T], fetch: Callable[[str], T]) -> T:
         raise
 
 
-def _patiently(attempt: Callable[[], T], steps: Steps) -> T:
-    """Wait for a while for what stands in the way: another import's end, or rows that are still on their way."""
+def _patiently(attempt: Callable[[], T], steps: Steps, *passing: str) -> T:
+    """Wait for a while for what stands in the way: another import's end, rows that are still on their way.
+
+    `passing`: further kinds of problems that pass by themselves.
+    """
     deadline = time.monotonic() + PATIENCE_SECONDS
     told = False
     while True:
         try:
             return attempt()
         except ApiError as error:
-            passes = error.slug == "import-open" or (error.slug == "import-failed" and error.status == 503)
+            soon = error.slug in ("import-open", *passing)
+            passes = soon or (error.slug == "import-failed" and error.status == 503)
             if not passes or time.monotonic() > deadline:
                 raise
             if not told:
@@ -248,9 +265,10 @@ def _check(what: str, job: ImportJob, steps: Steps) -> None:
     if job.rejected:
         steps.note(f"{job.rejected} items of the {what} were rejected:")
         for rejection in job.rejections[:_REASONS_SHOWN]:
-            steps.note(f"  item {rejection.number}: {rejection.message} [{rejection.code}]")
+            place = rejection.where or f"item {rejection.number}"
+            steps.note(f"  {place}: {rejection.message} [{rejection.code}]")
         if job.rejected > _REASONS_SHOWN:
-            steps.note(f"  and {job.rejected - _REASONS_SHOWN} more: GET /v1/imports/{job.job}/errors has them all")
+            steps.note(f"  and {job.rejected - _REASONS_SHOWN} more: see GET /v1/imports/{job.job}/errors")
     if job.state != "FINISHED":
         raise SightlineError(f"the import of the {what} ended {job.state}: {job.failure or 'no reason given'}")
 

@@ -30,7 +30,7 @@ class ImportJob(BaseModel):
     rejected: int = Field(examples=[1])
     failure: str | None = Field(default=None, description="Why the import failed.")
     rejections: list[RejectedItem] = Field(
-        default_factory=list[RejectedItem], description="The first of them; GET /v1/imports/{job}/errors has all."
+        default_factory=list[RejectedItem], description="The first of them; GET /v1/imports/{job}/errors has more."
     )
     warnings: dict[str, int] = Field(
         default_factory=dict[str, int],
