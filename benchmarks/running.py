@@ -67,17 +67,22 @@ class Stack:
         peaks: dict[int, tuple[str, float, float]] = {}
         done = threading.Event()
 
+        names: dict[int, str] = {}
+
         def watch() -> None:
+            # Rarely, and without asking twice what stays: the watcher runs on the same two cores.
             while True:
                 for p in _family(self.process.pid):
                     with contextlib.suppress(psutil.Error):
-                        name, rss, cpu = _name(p), p.memory_info().rss / 1e6, sum(p.cpu_times()[:2])
+                        name = names.get(p.pid) or names.setdefault(p.pid, _name(p))
+                        with p.oneshot():
+                            rss, cpu = p.memory_info().rss / 1e6, sum(p.cpu_times()[:2])
                         peaks[p.pid] = (
                             name,
                             max(rss, peaks.get(p.pid, (name, 0.0, 0.0))[1]),
                             cpu - before.get(p.pid, 0.0),
                         )
-                if done.wait(0.1):
+                if done.wait(0.5):
                     return
 
         thread = threading.Thread(target=watch)
