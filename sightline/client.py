@@ -22,6 +22,8 @@ import httpx
 import msgspec
 from msgspec import Struct
 
+from sightline.domain.names import DEFAULT_PROJECT
+
 URL_VARIABLE = "SIGHTLINE_URL"
 DEFAULT_URL = "http://127.0.0.1:8790"
 
@@ -117,7 +119,7 @@ class Run(Struct, frozen=True):
     model_id: str
     dataset_id: str
     dataset_version: int
-    project_id: str = "default"
+    project_id: str = DEFAULT_PROJECT
 
 
 class Rejection(Struct, frozen=True):

@@ -8,28 +8,11 @@ from typing import Any
 import numpy as np
 
 from sightline.evaluation import Counts, coco_averages, count
+from sightline.evaluation.conventions import COCO_NUMBERS, DEFAULT_CONFIDENCE, DEFAULT_IOU
 from sightline.evaluation.evidence import Evidence
 from sightline.evaluation.presence import present_classes
 from sightline.evaluation.report import nulls
 
-DEFAULT_IOU = 0.5
-DEFAULT_CONFIDENCE = 0.5
-"""The operating point, until a run has one of its own."""
-
-COCO_NUMBERS = (
-    "map",
-    "map_50",
-    "map_75",
-    "map_small",
-    "map_medium",
-    "map_large",
-    "mar_1",
-    "mar_10",
-    "mar_100",
-    "mar_small",
-    "mar_medium",
-    "mar_large",
-)
 NOTHING: Mapping[str, Any] = {
     "coco": dict.fromkeys(COCO_NUMBERS),
     "coco_classes": {},

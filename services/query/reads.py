@@ -22,8 +22,7 @@ from services.common.readmodel.mongo import ReadModel
 from services.common.readmodel.paging import Order, total_order
 from services.common.readmodel.snapshot import Read
 from services.query import tokens
-
-DEFAULT_PROJECT = "default"
+from sightline.domain.names import DEFAULT_PROJECT
 
 BY_NAME: Order = (("name", 1),)
 

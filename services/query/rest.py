@@ -31,6 +31,7 @@ from services.query.views import (
     runs,
     status,
 )
+from sightline.evaluation.conventions import DEFAULT_IOU
 
 LARGEST_PAGE = 1000
 
@@ -45,7 +46,7 @@ Iou = Annotated[float, Query(description="IoU from which a prediction and a trut
 
 
 def asked_thresholds(
-    iou: Iou = thresholds.DEFAULT_IOU,
+    iou: Iou = DEFAULT_IOU,
     confidence: Annotated[
         str | None,
         Query(
@@ -199,7 +200,7 @@ def reading(sources: Sources) -> APIRouter:
     @router.get("/model-runs/{run_id}/curves", response_model=curves.RunCurves, tags=["runs"])
     async def get_run_curves(
         run_id: RunId,
-        iou: Iou = thresholds.DEFAULT_IOU,
+        iou: Iou = DEFAULT_IOU,
         points: Annotated[int, Query(ge=2, le=curves.MOST_POINTS, description="most points of a class")] = 200,
     ) -> Response:
         """Precision and recall along the confidence, per class."""

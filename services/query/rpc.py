@@ -14,11 +14,11 @@ from grpc_reflection.v1alpha import reflection
 
 from services.common.runtime.errors import Problem
 from services.common.runtime.telemetry import get_logger
-from services.query import thresholds
 from services.query.answers import Answer
 from services.query.sources import Sources
 from services.query.thresholds import Thresholds
 from services.query.views import confusion_matrix, curves, imports, metrics, row, rows, runs, status
+from sightline.evaluation.conventions import DEFAULT_CONFIDENCE, DEFAULT_IOU
 from sightline.wire.query.v1 import (
     confusion_matrix_pb2,
     curves_pb2,
@@ -99,7 +99,7 @@ class QueryService(query_pb2_grpc.QueryServiceServicer):
         self, request: curves_pb2.GetRunCurvesRequest, context: Context
     ) -> curves_pb2.GetRunCurvesResponse:
         """Precision and recall along the confidence."""
-        iou = request.iou if request.HasField("iou") else thresholds.DEFAULT_IOU
+        iou = request.iou if request.HasField("iou") else DEFAULT_IOU
         points = min(max(request.points or CURVE_POINTS, 2), curves.MOST_POINTS)
         asking = curves.run_curves(self._sources, request.run_id, iou=iou, points=points)
         return await _answer(context, asking, curves_pb2.GetRunCurvesResponse())
@@ -204,8 +204,8 @@ async def _answer(context: Context, asking: Awaitable[Answer], response: Respons
 
 def _thresholds(asked: thresholds_pb2.Thresholds) -> Thresholds:
     return Thresholds(
-        iou=asked.iou if asked.HasField("iou") else thresholds.DEFAULT_IOU,
-        confidence=asked.confidence if asked.HasField("confidence") else thresholds.DEFAULT_CONFIDENCE,
+        iou=asked.iou if asked.HasField("iou") else DEFAULT_IOU,
+        confidence=asked.confidence if asked.HasField("confidence") else DEFAULT_CONFIDENCE,
         class_confidence={
             name: threshold.confidence if threshold.HasField("confidence") else None
             for name, threshold in asked.class_confidence.items()

@@ -9,11 +9,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from services.common.runtime.errors import Problem
+from sightline.evaluation.conventions import DEFAULT_CONFIDENCE, DEFAULT_IOU
 from sightline.evaluation.evidence import MINIMUM_OVERLAP, Floats
-
-DEFAULT_IOU = 0.5
-DEFAULT_CONFIDENCE = 0.5
-"""The operating point of a run for which none was set."""
 
 NOTHING = "null"
 """How a threshold from which nothing counts is written in a URL."""

@@ -10,6 +10,7 @@ import numpy as np
 from sightline.evaluation.average_precision import CocoAverages, coco_averages
 from sightline.evaluation.coco import CocoResults, CocoTruth, evidence_of_coco
 from sightline.evaluation.confusion import Matrix, confusion_matrix
+from sightline.evaluation.conventions import DEFAULT_CONFIDENCE, DEFAULT_IOU
 from sightline.evaluation.counts import count, prefix_counts
 from sightline.evaluation.curves import Curve, curve
 from sightline.evaluation.evidence import Evidence, Floats
@@ -24,8 +25,8 @@ class Evaluation:
 
     evidence: Evidence
     class_names: dict[int, str]
-    iou: float = 0.5
-    confidence: Confidence = 0.5
+    iou: float = DEFAULT_IOU
+    confidence: Confidence = DEFAULT_CONFIDENCE
 
     @cached_property
     def averages(self) -> CocoAverages:
@@ -96,7 +97,11 @@ class Evaluation:
 
 
 def evaluate(
-    truths: CocoTruth, predictions: CocoResults, *, iou: float = 0.5, confidence: Confidence = 0.5
+    truths: CocoTruth,
+    predictions: CocoResults,
+    *,
+    iou: float = DEFAULT_IOU,
+    confidence: Confidence = DEFAULT_CONFIDENCE,
 ) -> Evaluation:
     """Evaluate COCO results against COCO truth: parsed JSON, or the bytes of the files.
 

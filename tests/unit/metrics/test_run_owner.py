@@ -11,8 +11,9 @@ from services.common.eventlog.handling import Batch
 from services.common.readmodel.columns import UnknownRun
 from services.metrics.pacing import RunPacing
 from services.metrics.run_owner import Measuring, RunsHandler
-from services.metrics.summaries import COCO_NUMBERS, NOTHING, measure
+from services.metrics.summaries import NOTHING, measure
 from sightline.evaluation import evidence_of_coco
+from sightline.evaluation.conventions import COCO_NUMBERS
 from tests.unit.metrics.test_pacing import touch
 
 AT_5 = {0: {"rev": 5, "offsets": {"predictions": 9}, "markers": {"predictions": 2}}}
