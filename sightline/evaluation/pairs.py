@@ -8,6 +8,10 @@ from sightline.evaluation.evidence import MINIMUM_OVERLAP, Bools, Floats, Ints, 
 from sightline.evaluation.kernel import in_chunks
 from sightline.evaluation.overlap import overlap_of
 
+TOO_MANY = -1
+"""Stands for the number of pairs of a row that has more than may be kept."""
+NO_LIMIT = 2**62
+
 
 def find_pairs(
     predictions: Floats,
@@ -17,16 +21,19 @@ def find_pairs(
     truth_rows: Segments,
     *,
     kind: str = "box",
+    most: Longs | None = None,
 ) -> tuple[PairColumns, Segments]:
     """Pairs of all rows whose overlap is at least `MINIMUM_OVERLAP`, across classes, sorted by prediction, then truth.
 
     For boxes, `predictions` is (P, 4) and `truths` (T, 4): x, y, width, height in pixels. Predictions are expected in
-    canonical order, since pairs name them by their index inside the row. Raises KeyError for an unknown `kind`.
+    canonical order, since pairs name them by their index inside the row. A row with more pairs than `most` says of it
+    has none, and `TOO_MANY` for its count. Raises KeyError for an unknown `kind`.
     """
     find = overlap_of(kind)
     row_count = len(prediction_rows.start)
     predictions, truths = np.ascontiguousarray(predictions, np.float64), np.ascontiguousarray(truths, np.float64)
     crowd = np.ascontiguousarray(crowd, np.bool_)
+    most_pairs = np.full(row_count, NO_LIMIT, np.int64) if most is None else np.ascontiguousarray(most, np.int64)
     count = np.zeros(row_count, np.int32)
 
     def find_in(rows: Longs) -> tuple[Ints, Ints, Floats]:
@@ -40,6 +47,7 @@ def find_pairs(
             truth_rows.count,
             rows,
             MINIMUM_OVERLAP,
+            most_pairs,
             count,
         )
 
@@ -49,7 +57,7 @@ def find_pairs(
         np.concatenate([truth for _, truth, _ in chunks]),
         np.concatenate([overlap for _, _, overlap in chunks]),
     )
-    return columns, segments(count)
+    return columns, Segments(segments(np.maximum(count, 0)).start, count)
 
 
 def segments(count: Ints) -> Segments:

@@ -8,9 +8,9 @@ from importlib import import_module
 from sightline.evaluation.evidence import Bools, Floats, Ints, Longs
 
 FindOverlaps = Callable[
-    [Floats, Longs, Ints, Floats, Bools, Longs, Ints, Longs, float, Ints], tuple[Ints, Ints, Floats]
+    [Floats, Longs, Ints, Floats, Bools, Longs, Ints, Longs, float, Longs, Ints], tuple[Ints, Ints, Floats]
 ]
-"""(predictions, start, count, truths, crowd, start, count, rows, minimum, pair count to fill) -> pairs.
+"""(predictions, start, count, truths, crowd, start, count, rows, minimum, most, pair count to fill) -> pairs.
 
 What one entry of `predictions` and `truths` holds is the kind's own affair: (n, 4) for boxes.
 """

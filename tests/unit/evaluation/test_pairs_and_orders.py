@@ -4,7 +4,10 @@ import numpy as np
 import pytest
 from pycocotools import mask
 
+import sightline.evaluation.overlap.box as box_overlap
 from sightline.evaluation import Segments, by_confidence, canonical_order, evidence_of_coco, find_pairs, kinds
+from sightline.evaluation.evidence import MINIMUM_OVERLAP
+from sightline.evaluation.pairs import TOO_MANY
 from tests.unit.evaluation.layouts import read_only
 from tests.unit.evaluation.synthetic import coco
 
@@ -30,6 +33,70 @@ def test_overlaps_are_those_of_pycocotools_to_the_last_bit(seed):
         assert (pairs.prediction[here] == p).all()
         assert (pairs.truth[here] == t).all()
         assert (pairs.overlap[here] == expected[p, t]).all()
+
+
+def crowded_boxes(r: np.random.Generator, kind: str, count: int) -> np.ndarray:
+    corner, size = r.uniform(-300, 300, (count, 2)), r.lognormal(2.5, 1, (count, 2))
+    match kind:
+        case "on a grid":
+            corner, size = np.round(corner / 20) * 20, np.round(size / 10) * 10
+        case "on one spot":
+            corner[:] = 5
+        case "some large":
+            size[r.random(count) < 0.1] *= 200
+        case "far out":
+            corner, size = corner * 1e16, size * 1e15
+        case "next to nothing":
+            corner, size = corner * 1e-310, size * 1e-310
+        case _:
+            pass
+    return np.concatenate([corner, size], axis=1)
+
+
+def all_with_all(predictions: np.ndarray, truths: np.ndarray, crowd: np.ndarray) -> np.ndarray:
+    """pycocotools' operations, in their order."""
+    (px, py, pw, ph), (tx, ty, tw, th) = predictions.T[:, :, None], truths.T[:, None, :]
+    width = np.minimum(pw + px, tw + tx) - np.maximum(px, tx)
+    height = np.minimum(ph + py, th + ty) - np.maximum(py, ty)
+    shared, area = width * height, np.broadcast_to(pw * ph, width.shape)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        overlap = shared / np.where(crowd, area, area + tw * th - shared)
+    return np.where((width > 0) & (height > 0), overlap, -1)
+
+
+@pytest.mark.parametrize("kind", ["plain", "on a grid", "on one spot", "some large", "far out", "next to nothing"])
+def test_crowded_rows_have_the_same_pairs_in_the_same_order(kind):
+    r = np.random.default_rng(4)
+    sizes_p, sizes_t = np.array([1300, 40, 700], np.int32), np.array([900, 60, 1100], np.int32)
+    assert min(sizes_p[0], sizes_t[0]) > box_overlap._CROWDED > max(sizes_p[1], sizes_t[1])
+    predictions, truths = crowded_boxes(r, kind, sizes_p.sum()), crowded_boxes(r, kind, sizes_t.sum())
+    crowd = r.random(len(truths)) < 0.2
+    rows_p, rows_t = (Segments(np.cumsum([0, *n[:-1]]), n) for n in (sizes_p, sizes_t))
+    pairs, segments = find_pairs(predictions, rows_p, truths, crowd, rows_t)
+    for row in range(3):
+        mine = slice(rows_p.start[row], rows_p.start[row] + sizes_p[row])
+        theirs = slice(rows_t.start[row], rows_t.start[row] + sizes_t[row])
+        expected = all_with_all(predictions[mine], truths[theirs], crowd[theirs])
+        p, t = np.nonzero(expected >= MINIMUM_OVERLAP)
+        here = slice(segments.start[row], segments.start[row] + segments.count[row])
+        assert (pairs.prediction[here] == p).all()
+        assert (pairs.truth[here] == t).all()
+        assert pairs.overlap[here].tobytes() == expected[p, t].tobytes()
+
+
+def test_a_row_with_more_pairs_than_may_be_kept_has_none_and_others_have_theirs():
+    r = np.random.default_rng(2)
+    counts = np.array([5, 600, 5], np.int32)
+    rows = Segments(np.cumsum([0, *counts[:-1]]), counts)
+    boxes = np.tile([0.0, 0.0, 10.0, 10.0], (counts.sum(), 1))
+    crowd = r.random(len(boxes)) < 0.2
+    pairs, segments = find_pairs(boxes, rows, boxes, crowd, rows, most=np.array([25, 600 * 600 - 1, 24]))
+    assert segments.count.tolist() == [25, TOO_MANY, TOO_MANY]
+    assert segments.start.tolist() == [0, 25, 25]
+    assert len(pairs.overlap) == 25
+    whole, segments = find_pairs(boxes, rows, boxes, crowd, rows, most=np.array([25, 600 * 600, 25]))
+    assert segments.count.tolist() == [25, 600 * 600, 25]
+    assert len(whole.overlap) == 600 * 600 + 50
 
 
 def test_kinds_are_found_by_name():
