@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from services.common.eventlog.handling import Batch, Delivery, Handler, Outcome, Read, Refused, Replace, State
 from services.common.eventlog.topics import row_key
+from services.common.truth_chunks import ChunkedTruth, ChunkRefused, follow
 from sightline.domain.json_values import json_fault
 from sightline.wire.events.v1.data_rows_pb2 import (
     SPLIT_TEST,
@@ -44,6 +45,8 @@ class RowsMemory:
     """The place at the source of the latest marker of each topic."""
     drafts: Mapping[str, int]
     """Version number of each dataset's draft; absent: 1."""
+    incomplete: Mapping[str, ChunkedTruth]
+    """What has come of truths that come in chunks, by row, until they are complete."""
 
     def draft(self, dataset_id: str) -> int:
         """Version number of a dataset's draft."""
@@ -99,8 +102,9 @@ class RowsHandler(Handler):
     def remember(self, partition: int, state: State) -> RowsMemory:
         """What markers have told."""
         for document in state.get(ROW_PARTITIONS, ()):
-            return RowsMemory(dict(document["markers"]), dict(document["drafts"]))
-        return RowsMemory({}, {})
+            waiting = {each["row"]: _chunked(each) for each in document.get("incomplete", ())}
+            return RowsMemory(dict(document["markers"]), dict(document["drafts"]), waiting)
+        return RowsMemory({}, {}, {})
 
     def reads(self, batch: Batch, memory: Any) -> Sequence[Read]:
         """The rows that the batch names, and those that an import of truth leaves behind."""
@@ -136,11 +140,11 @@ class RowsHandler(Handler):
                     case "data_row_upserted":
                         reason = _upsert(rows, event.project_id, event.data_row_upserted)
                     case "ground_truth_replaced":
-                        _label(rows, after, event.project_id, event.ground_truth_replaced)
+                        after, reason = _label(rows, after, delivery)
                     case "import_ended":
-                        _unlabel_others(rows, after, event.project_id, event.import_ended)
+                        after = _end_import(rows, after, event.project_id, event.import_ended)
                     case "marker":
-                        after = _marked(after, delivery.topic, event.marker)
+                        after = _marked(after, delivery.topic, event.project_id, event.marker)
                     case _:
                         reason = f"{payload or 'an event without payload'} is not known here"
             if reason is not None:
@@ -155,6 +159,7 @@ class RowsHandler(Handler):
                         "markers": dict(after.markers),
                         "runs": {},
                         "drafts": dict(after.drafts),
+                        "incomplete": [_waiting(row, come) for row, come in after.incomplete.items()],
                     },
                 )
             )
@@ -199,9 +204,28 @@ def _upsert(rows: _Rows, project_id: str, said: DataRowUpserted) -> str | None:
     return None
 
 
-def _label(rows: _Rows, memory: RowsMemory, project_id: str, said: GroundTruthReplaced) -> None:
-    if said.chunk + 1 < said.chunks:
-        return  # Chunks come in order, and are seen with the last.
+def _label(rows: _Rows, memory: RowsMemory, delivery: Delivery) -> tuple[RowsMemory, str | None]:
+    """Take one more event of a row's truth. What is remembered then, and why it can't be taken."""
+    said = delivery.event.ground_truth_replaced
+    before = memory.incomplete.get(delivery.key)
+    try:
+        come = follow(before, said)
+    except ChunkRefused as reason:
+        return memory, str(reason)
+    if come is before:
+        return memory, None
+    incomplete = {row: each for row, each in memory.incomplete.items() if row != delivery.key}
+    if come.fault is None:
+        if come.complete:
+            _put_label(rows, memory, delivery.event.project_id, said)
+        else:
+            incomplete[delivery.key] = come
+    if incomplete != memory.incomplete:
+        memory = replace(memory, incomplete=incomplete)
+    return memory, come.fault
+
+
+def _put_label(rows: _Rows, memory: RowsMemory, project_id: str, said: GroundTruthReplaced) -> None:
     row = rows.get(project_id, said.dataset_id, said.global_key)
     draft = memory.draft(said.dataset_id)
     ordinal = said.ordinal if said.HasField("ordinal") else None
@@ -218,20 +242,44 @@ def _closed(labelled: Sequence[Fields], draft: int) -> list[Fields]:
     ]
 
 
-def _unlabel_others(rows: _Rows, memory: RowsMemory, project_id: str, said: ImportEnded) -> None:
+def _end_import(rows: _Rows, memory: RowsMemory, project_id: str, said: ImportEnded) -> RowsMemory:
+    memory = _forget(memory, project_id, said.dataset_id, None if said.unlabel_others else said.import_id)
     if not said.unlabel_others:
-        return
+        return memory
     draft = memory.draft(said.dataset_id)
     for row in rows.of_dataset(project_id, said.dataset_id):
         if any(i["to"] is None and i["import_id"] != said.import_id for i in row["labelled"]):
             rows.put({**row, "labelled": _closed(row["labelled"], draft)})
+    return memory
 
 
-def _marked(memory: RowsMemory, topic: str, marker: Marker) -> RowsMemory:
+def _forget(memory: RowsMemory, project_id: str, dataset_id: str, import_id: str | None = None) -> RowsMemory:
+    """What has come of a dataset (by one import) will never be complete."""
+    if not memory.incomplete:
+        return memory
+    prefix = row_key(project_id, dataset_id, "")
+    kept = {
+        row: come
+        for row, come in memory.incomplete.items()
+        if not row.startswith(prefix) or import_id not in (None, come.import_id)
+    }
+    return replace(memory, incomplete=kept) if len(kept) < len(memory.incomplete) else memory
+
+
+def _waiting(row: str, come: ChunkedTruth) -> Fields:
+    return {"row": row, **asdict(come)}
+
+
+def _chunked(document: Mapping[str, Any]) -> ChunkedTruth:
+    return ChunkedTruth(document["import_id"], document["chunks"], document["come"], document["annotations"])
+
+
+def _marked(memory: RowsMemory, topic: str, project_id: str, marker: Marker) -> RowsMemory:
     if marker.source_offset <= memory.markers.get(topic, -1):
         return memory
     drafts = memory.drafts
     if marker.HasField("version_committed"):
         committed = marker.version_committed
         drafts = {**drafts, committed.dataset_id: committed.dataset_version + 1}
-    return RowsMemory({**memory.markers, topic: marker.source_offset}, drafts)
+        memory = _forget(memory, project_id, committed.dataset_id)
+    return RowsMemory({**memory.markers, topic: marker.source_offset}, drafts, memory.incomplete)

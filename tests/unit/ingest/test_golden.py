@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from services.common.eventlog.topics import CATALOG, DATA_ROWS, GROUND_TRUTH, PREDICTIONS, row_key
+from services.ingest import import_truth
 from services.ingest.accept import Columns, RowNames, Windows
 from services.ingest.events import EventMaker
 from services.ingest.import_rows import said_of_row
@@ -55,7 +56,7 @@ def test_data_row(events: EventMaker) -> None:
     assert isinstance(golden("data_row_upserted").data_row_upserted, DataRowUpserted)
 
 
-def test_ground_truth(events: EventMaker) -> None:
+def test_ground_truth(events: EventMaker, monkeypatch: pytest.MonkeyPatch) -> None:
     truth = read_truth(
         [
             '{"images": [{"id": -7, "file_name": "a/ü 1.jpg"}], "categories": [{"id": 9, "name": "x"}, '
@@ -68,6 +69,13 @@ def test_ground_truth(events: EventMaker) -> None:
     assert len(messages) == 1
     same(messages[0].value, "ground_truth_replaced")
     assert (messages[0].topic, messages[0].key) == (GROUND_TRUTH, f"default/ds_golden/{KEY}".encode())
+
+    monkeypatch.setattr(import_truth, "ANNOTATIONS_PER_EVENT", 1)
+    first, second = truths(events, truth, np.array([True]), Lookup({9: 1, 3: 2}))
+    same(first.value, "ground_truth_replaced_chunk")
+    assert first.key == second.key == messages[0].key
+    said = Event.FromString(second.value).ground_truth_replaced
+    assert (said.chunk, said.chunks, said.boxes.count, said.ordinal) == (1, 2, 1, -7)
 
 
 def test_empty_ground_truth(events: EventMaker) -> None:

@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from services.common.eventlog.topics import DATA_ROWS, GROUND_TRUTH
+from services.common.row_limits import MOST_TRUTHS
 from sightline.wire.events.v1.data_rows_pb2 import SPLIT_TEST, SPLIT_VALIDATION
+from sightline.wire.events.v1.ground_truth_pb2 import BoxTruths
 
 
 def test_a_row_is_what_was_said_last_and_keeps_the_rest(rows: Any) -> None:
@@ -53,6 +55,53 @@ def test_a_large_truth_counts_with_its_last_chunk(rows: Any) -> None:
     assert rows.labelled("a") == [(1, None, "i")]
 
 
+def test_chunks_of_one_truth_alone_complete_it(rows: Any) -> None:
+    rows.apply(rows.truth("a", "i", chunk=0, chunks=3), rows.truth("a", "i", chunk=1, chunks=3))
+    outcome = rows.apply(rows.truth("a", "j", chunk=2, chunks=3), rows.truth("b", "i", chunk=1, chunks=2))
+    assert [refused.reason for refused in outcome.refused] == [
+        "chunk 2 of 3 came without those before it",
+        "chunk 1 of 2 came without those before it",
+    ]
+    rows.apply(rows.truth("a", "i", chunk=1, chunks=3))  # a repeat
+    rows.apply(rows.truth("a", "k"))
+    assert rows.labelled("a") == [(1, None, "k")]
+    assert rows.apply(rows.truth("a", "i", chunk=2, chunks=3)).refused, "a newer truth has come"
+    rows.apply(*(rows.truth("a", "l", chunk=chunk, chunks=2) for chunk in range(2)))
+    assert rows.labelled("a") == [(1, None, "l")]
+    assert rows.store.collections["row_partitions"]["ingest.rows/0"]["incomplete"] == []
+
+
+@pytest.mark.parametrize("moot", ["its end", "the end of the whole truth", "a commit"])
+def test_a_truth_that_was_never_completed_is_forgotten(rows: Any, moot: str) -> None:
+    rows.apply(rows.truth("a", "i"), rows.truth("a", "j", chunk=0, chunks=2))
+    match moot:
+        case "its end":
+            rows.apply(rows.ended("i", unlabel_others=False))
+            assert rows.memory.incomplete
+            rows.apply(rows.ended("j", unlabel_others=False))
+        case "the end of the whole truth":
+            rows.apply(rows.ended("i"))
+        case _:
+            rows.apply(rows.committed(1, 3))
+    assert not rows.memory.incomplete
+    assert rows.apply(rows.truth("a", "j", chunk=1, chunks=2)).refused
+    assert rows.labelled("a") == [(1, None, "i")]
+
+
+def test_a_truth_that_is_too_large_is_refused_whole(rows: Any) -> None:
+    half = BoxTruths(count=MOST_TRUTHS // 2 + 1)
+    chunks = [rows.truth("a", "i", chunk=chunk, chunks=3) for chunk in range(3)]
+    for _, _, event in chunks:
+        event.ground_truth_replaced.boxes.CopyFrom(half)
+    reasons = [refused.reason for refused in rows.apply(*chunks).refused]
+    assert reasons == [
+        "a row's truth has at most 100,000 annotations",
+        "chunk 2 of 3 came without those before it",
+    ]
+    assert not rows.memory.incomplete
+    assert "p/d/a" not in rows.store.collections["data_rows"]
+
+
 def test_5_a_late_repeat_of_a_marker_changes_nothing(rows: Any) -> None:
     """Marker of version 1, an import of the next draft begins, the marker again: the import stays in the draft."""
     rows.apply(rows.truth("a", "i"), rows.committed(1, 10))
@@ -73,7 +122,10 @@ def test_repeats_and_any_cut_into_batches_end_the_same(rows: Any) -> None:
         rows.truth("b", "j"),
         rows.data_row("b", height=2),
         rows.committed(1, 5),
-        rows.truth("c", "j"),
+        rows.truth("c", "j", chunk=0, chunks=3),
+        rows.truth("c", "j", chunk=1, chunks=3),
+        rows.truth("c", "j", chunk=1, chunks=3),
+        rows.truth("c", "j", chunk=2, chunks=3),
         rows.ended("j"),
         rows.committed(2, 9),
         rows.truth("a", "k"),
