@@ -14,6 +14,10 @@ class Invalid(Exception):
     """An event can never become valid; the message says why."""
 
 
+class TooMuch(Exception):
+    """A batch is more than can be applied at once: it has to be halved. If it is one event, that can't be applied."""
+
+
 class NamesARow(Protocol):
     """A payload that is about one row."""
 

@@ -21,7 +21,8 @@ from services.common.eventlog.handling import (
 )
 from services.common.eventlog.topics import GROUND_TRUTH, PREDICTIONS
 from services.common.readmodel import collections
-from services.metrics.checks import Invalid, check_id, checked_row
+from services.metrics.checks import Invalid, TooMuch, check_id, checked_row
+from services.metrics.chunks import TRUTH_CHUNKS, ChunkBook
 from services.metrics.columns import prediction_table, truth_faults
 from services.metrics.memory import KnownRun, PartitionMemory, memory_id
 from services.metrics.needs import first_reads
@@ -63,8 +64,13 @@ class RowsHandler(Handler):
         table = prediction_table(deliveries, payloads, run_rows)
         faults = {**table.faults, **truth_faults(deliveries, payloads)}
         partitions = partitions_of([delivery.key.encode() for delivery in deliveries], self._row_partitions)
-        truths = TruthBook(batch.partition, state.get(TRUTHS, ()))
-        work = _Work(memory, truths, RunRows(batch.partition, table, run_rows), batch.rev)
+        work = _Work(
+            memory,
+            ChunkBook(batch.partition, state.get(TRUTH_CHUNKS, ())),
+            TruthBook(batch.partition, state.get(TRUTHS, ())),
+            RunRows(batch.partition, table, run_rows, one_event=len(deliveries) == 1),
+            batch.rev,
+        )
         refused: list[Refused] = []
         for position, (delivery, payload) in enumerate(zip(deliveries, payloads, strict=True)):
             event = delivery.event
@@ -82,10 +88,8 @@ class RowsHandler(Handler):
                         work.rows.take_back(delivery, taken, table.said[position], run)
                     case "ground_truth_replaced":
                         truth = event.ground_truth_replaced
-                        if truth.chunk != 0 or truth.chunks > 1:
-                            raise Invalid("truth in several chunks is not taken: a row's truth is one event")
-                        row = checked_row(delivery, truth, partitions[position], faults.get(position))
-                        work.replace_truth(delivery, row)
+                        row = checked_row(delivery, truth, partitions[position], None)
+                        work.replace_truth(delivery, row, faults.get(position))
                     case "import_ended":
                         work.end_import(delivery)
                     case "marker":
@@ -94,14 +98,20 @@ class RowsHandler(Handler):
                         raise Invalid(f"{payload or 'an event without payload'} means nothing here")
             except Invalid as reason:
                 refused.append(Refused(delivery, str(reason)))
-        return work.outcome(refused)
+        try:
+            return work.outcome(refused)
+        except TooMuch as reason:
+            if len(deliveries) > 1:
+                raise
+            return Outcome(refused=[Refused(deliveries[0], str(reason))], memory=memory)
 
 
 class _Work:
     """One batch under way."""
 
-    def __init__(self, memory: PartitionMemory, truths: TruthBook, rows: RunRows, rev: int) -> None:
+    def __init__(self, memory: PartitionMemory, chunks: ChunkBook, truths: TruthBook, rows: RunRows, rev: int) -> None:
         self.rows = rows
+        self._chunks = chunks
         self._truths = truths
         self._before = self._memory = memory
         self._touches = Touches(memory.partition, rev)
@@ -116,11 +126,14 @@ class _Work:
             raise Invalid("the run is measured on another dataset")
         return run
 
-    def replace_truth(self, delivery: Delivery, row: str) -> None:
-        """Apply `GroundTruthReplaced`."""
+    def replace_truth(self, delivery: Delivery, row: str, fault: str | None) -> None:
+        """Apply `GroundTruthReplaced`, once it is complete."""
+        columns = self._chunks.take(delivery, row, fault)
+        if columns is None:
+            return
         dataset_id = delivery.event.ground_truth_replaced.dataset_id
         draft = self._memory.draft(dataset_id)
-        self._truths.replace(delivery, row, draft)
+        self._truths.replace(delivery, row, columns, draft)
         runs = self._memory.runs_from(dataset_id, draft)
         if runs:
             self.rows.truth_changed(delivery, row, draft)
@@ -132,6 +145,8 @@ class _Work:
         event, ended = delivery.event, delivery.event.import_ended
         if ended.run_id:
             self._touches.touch(ended.run_id, delivery, settled=True)
+        else:
+            self._chunks.forget(event.project_id, ended.dataset_id, None if ended.unlabel_others else ended.import_id)
         if not ended.unlabel_others:
             return
         draft = self._memory.draft(ended.dataset_id)
@@ -160,6 +175,7 @@ class _Work:
             case "version_committed":
                 committed = marker.version_committed
                 self._memory = self._memory.after_version_committed(topic, source_offset, committed)
+                self._chunks.forget(event.project_id, committed.dataset_id)
                 for run_id in self._memory.runs_on(committed.dataset_id, committed.dataset_version):
                     self._touches.touch(run_id, delivery, settled=True)
             case _:
@@ -170,7 +186,7 @@ class _Work:
         row_writes, changed = self.rows.settle(self._truths)
         for run_id, cause in changed:
             self._touches.touch(run_id, cause)
-        writes = [*self._general, *self._truths.writes(), *row_writes, *self._touches.writes()]
+        writes = [*self._general, *self._chunks.writes(), *self._truths.writes(), *row_writes, *self._touches.writes()]
         if self._memory is not self._before:
             writes.append(Replace(ROW_PARTITIONS, self._memory.document()))
-        return Outcome(writes, self._touches.events(), refused, self._memory)
+        return Outcome(writes, self._touches.events(), [*refused, *self.rows.without_pairs()], self._memory)

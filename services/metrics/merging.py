@@ -43,7 +43,7 @@ class Merged:
     """What rows hold after their statements. Row r has the entries `rows.start[r] ..` of every column.
 
     `source` is where the content lies in the prediction columns; `changed` says whether a row differs from what was
-    stored (import marks count as well).
+    stored (import marks count as well); `overfull` whether it held more than it may after any of its statements.
     """
 
     rows: Segments
@@ -53,6 +53,7 @@ class Merged:
     identity: Bits
     next_place: Ints
     changed: Ints
+    overfull: Ints
 
 
 def merge(
@@ -64,11 +65,12 @@ def merge(
     place: Ints,
     mark: Ints,
     next_place: Ints,
+    most: int,
 ) -> Merged:
     """Apply the statements of every row in their order.
 
     `class_id`, `boxes` (n, 4), `confidence`, `identity` (n, 2), `place` and `mark` have one entry per prediction said
-    or stored, numbers as their bits; `next_place` one per row.
+    or stored, numbers as their bits; `next_place` one per row. `most`: what a row may hold.
     """
     ends = np.concatenate((np.zeros(1, np.int64), np.cumsum(statements.count, dtype=np.int64)))
     first = statements.rows.start
@@ -83,6 +85,7 @@ def merge(
         np.empty(total, np.int32),
         np.empty((total, 2), np.uint64),
         next_place.copy(),
+        np.zeros(len(start), np.int32),
         np.zeros(len(start), np.int32),
     )
     _merge(
@@ -99,6 +102,7 @@ def merge(
         mark,
         start,
         int(size.max(initial=0)),
+        most,
         merged.rows.count,
         merged.source,
         merged.place,
@@ -106,6 +110,7 @@ def merge(
         merged.identity,
         merged.next_place,
         merged.changed,
+        merged.overfull,
     )
     return merged
 
@@ -134,6 +139,7 @@ def _merge(
     mark: InInts,
     row_start: InLongs,
     longest: int,
+    most: int,
     row_count: OutInts,
     out_source: OutInts,
     out_place: OutInts,
@@ -141,6 +147,7 @@ def _merge(
     out_identity: OutBitTable,
     next_place: OutInts,
     changed: OutInts,
+    overfull: OutInts,
 ) -> None:
     """Each row builds its entries in its part of the output, in a hash table by identity; then closes the gaps.
 
@@ -154,7 +161,7 @@ def _merge(
     hint, hinted = np.zeros(longest, np.int32), np.zeros(longest, np.int64)
     said = np.zeros(longest, np.int64)
     for row in range(len(row_start)):
-        base, entries = row_start[row], 0
+        base, entries, live = row_start[row], 0, 0
         held = 0
         for s in range(first_statement[row], first_statement[row] + statements[row]):
             held += statement_count[s]
@@ -173,7 +180,7 @@ def _merge(
                 table[: mask + 1] = -1
                 hinted[:entries] = -1
                 said[:entries] = -1
-                entries = 0
+                entries, live = 0, 0
                 next_place[row] = 0
             if flags & NEW_IMPORT:
                 for entry in range(entries):
@@ -185,6 +192,7 @@ def _merge(
                 if flags & TAKE_BACK:
                     if table[at] >= 0 and out_source[base + table[at]] >= 0:
                         out_source[base + table[at]] = -1
+                        live -= 1
                         changed[row] = 1
                     continue
                 if not flags & (NAMED | STORED):
@@ -216,6 +224,8 @@ def _merge(
                     out_source[base + entry] = -1
                 said[entry] = s
                 to = base + entry
+                if out_source[to] < 0:
+                    live += 1
                 if flags & STORED:
                     out_source[to] = i
                     out_place[to] = place[i]
@@ -238,6 +248,8 @@ def _merge(
                 if not alone and out_mark[to] == 0:
                     out_mark[to] = 1
                     changed[row] = 1
+            if live > most and not flags & (STORED | TAKE_BACK):
+                overfull[row] = 1
         kept = 0
         for entry in range(entries):
             if out_source[base + entry] < 0:

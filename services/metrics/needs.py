@@ -10,6 +10,7 @@ from typing import Any
 
 from services.common.eventlog.handling import Batch, Read, State
 from services.common.eventlog.topics import row_key
+from services.metrics.chunks import TRUTH_CHUNKS
 from services.metrics.memory import PartitionMemory
 from services.metrics.rows import RUN_ROWS, run_row_id
 from services.metrics.truths import SUMMARY_FIELDS, TRUTHS
@@ -53,6 +54,9 @@ def first_reads(batch: Batch, memory: PartitionMemory) -> list[Read]:
         reads.append(Read(TRUTHS, {"row": {"$in": sorted(rows)}}))
     if run_rows:
         reads.append(Read(RUN_ROWS, {"_id": {"$in": sorted(run_rows)}}))
+    if truth_rows:
+        named = sorted(row for rows in truth_rows.values() for row in rows)
+        reads.append(Read(TRUTH_CHUNKS, {"row": {"$in": named}}))
     for dataset_id, named in truth_rows.items():
         draft = memory.draft(dataset_id)
         if memory.runs_from(dataset_id, draft):

@@ -8,14 +8,17 @@ from typing import Any
 
 import numpy as np
 
-from services.common.eventlog.handling import Delete, Delivery, Document, Replace, Write
+from services.common.eventlog.handling import Delete, Delivery, Document, Refused, Replace, Write
 from services.common.readmodel import collections
+from services.common.row_limits import BATCH_BYTES, MOST_PREDICTIONS, PAIR_BYTES, PREDICTION_BYTES, most_pairs
+from services.metrics.checks import TooMuch
 from services.metrics.columns import Block, PredictionTable
 from services.metrics.memory import KnownRun
 from services.metrics.merging import ALONE, CLEAR, NEW_IMPORT, Merged, Statements, merge
 from services.metrics.truths import Truth, TruthBook
 from sightline.evaluation import canonical_order, find_pairs
 from sightline.evaluation.evidence import Floats, PairColumns, Segments
+from sightline.evaluation.pairs import TOO_MANY
 from sightline.wire.events.v1.predictions_pb2 import IMPORT_MODE_REPLACE, PredictionsDeleted, PredictionsUpserted
 
 RUN_ROWS = collections.RUN_ROWS.name
@@ -54,12 +57,17 @@ class RunRow:
 class RunRows:
     """The run rows that a batch reads and writes."""
 
-    def __init__(self, partition: int, table: PredictionTable, documents: Iterable[Document]) -> None:
+    def __init__(
+        self, partition: int, table: PredictionTable, documents: Iterable[Document], *, one_event: bool
+    ) -> None:
+        """`one_event`: the batch can't be halved."""
+        self._one_event = one_event
         self._partition = partition
         self._table = table
         self._rows: dict[str, RunRow] = {}
         self._by_row: dict[str, list[RunRow]] = {}
         self._dropped: list[str] = []
+        self._unpaired: dict[tuple[str, int], tuple[Delivery, int]] = {}
         for document in documents:
             self._add(
                 RunRow(
@@ -117,12 +125,17 @@ class RunRows:
                 run_row.cause, run_row.must_write = delivery, True
 
     def settle(self, truths: TruthBook) -> tuple[list[Write], list[tuple[str, Delivery]]]:
-        """Merge, order and pair all that may have changed. Returns what to store, and which run changed by what."""
+        """Merge, order and pair all that may have changed. Returns what to store, and which run changed by what.
+
+        Raises `TooMuch`.
+        """
         rows = [row for row in self._rows.values() if row.must_write or row.statements]
         writes: list[Write] = [Delete(RUN_ROWS, id) for id in self._dropped]
         if not rows:
             return writes, []
         merged = self._merge(rows)
+        if merged.overfull.any():
+            raise TooMuch(f"a run has at most {MOST_PREDICTIONS:,} predictions of a row: with these it would have more")
         changed = merged.changed.tolist()
         places = [i for i, row in enumerate(rows) if row.must_write or changed[i]]
         if not places:
@@ -130,6 +143,17 @@ class RunRows:
         rows = [rows[i] for i in places]
         writes += [Replace(RUN_ROWS, document) for document in self._documents(rows, _only(merged, places), truths)]
         return writes, [(row.run_id, row.cause) for row in rows if row.cause is not None]
+
+    def without_pairs(self) -> list[Refused]:
+        """What made rows whose pairs are too many to keep: `settle` has kept those rows without."""
+        return [
+            Refused(
+                cause,
+                f"applied; but there are more pairs of predictions and truths than can be kept ({count} times a run and "
+                "a row), so none is kept there: these predictions count as if they overlapped nothing",
+            )
+            for cause, count in self._unpaired.values()
+        ]
 
     def _add(self, row: RunRow) -> None:
         self._rows[row.id] = row
@@ -167,6 +191,7 @@ class RunRows:
             table.place,
             table.mark,
             np.array([0 if row.stored is None else row.stored["next_place"] for row in rows], np.int32),
+            MOST_PREDICTIONS,
         )
 
     def _documents(self, rows: Sequence[RunRow], merged: Merged, truths: TruthBook) -> Iterable[Document]:
@@ -177,7 +202,9 @@ class RunRows:
         order = canonical_order(self._table.class_id[source], counts_as, merged.place, merged.rows)
         source = source[order]
         boxes = self._table.boxes[source]
+        self._refuse_too_much(PREDICTION_BYTES * int(merged.rows.count.sum()))
         pairs, pair_rows = _pairs(rows, boxes, merged.rows, truths)
+        self._refuse_too_much(PREDICTION_BYTES * int(merged.rows.count.sum()) + PAIR_BYTES * len(pairs.overlap))
         class_ids = self._table.class_id[source].tobytes()
         confidences = confidence[order].tobytes()
         areas = (boxes[:, 2] * boxes[:, 3]).tobytes()
@@ -190,6 +217,9 @@ class RunRows:
         spans = zip(merged.rows.start.tolist(), merged.rows.count.tolist(), merged.next_place.tolist(), strict=True)
         pair_spans = zip(pair_rows.start.tolist(), pair_rows.count.tolist(), strict=True)
         for row, (start, count, next_place), (first_pair, pair_count) in zip(rows, spans, pair_spans, strict=True):
+            if pair_count == TOO_MANY:
+                self._note_unpaired(row)
+                pair_count = 0
             end, last_pair = start + count, first_pair + pair_count
             document: dict[str, Any] = {
                 "_id": row.id,
@@ -217,6 +247,16 @@ class RunRows:
             }
             yield document
 
+    def _refuse_too_much(self, size: int) -> None:
+        if size > BATCH_BYTES and not self._one_event:
+            raise TooMuch(f"{size:,} bytes of rows at once")
+
+    def _note_unpaired(self, row: RunRow) -> None:
+        if row.cause is not None:
+            place = row.cause.topic, row.cause.offset
+            _, count = self._unpaired.get(place, (row.cause, 0))
+            self._unpaired[place] = row.cause, count + 1
+
 
 def _flags(import_id: str, stored_import: str, *, replaces: bool) -> int:
     """How an event meets what the row holds. A write outside any import is an upload of its own."""
@@ -240,6 +280,7 @@ def _only(merged: Merged, rows: Sequence[int]) -> Merged:
         merged.identity,
         merged.next_place[rows],
         merged.changed[rows],
+        merged.overfull[rows],
     )
 
 
@@ -268,4 +309,5 @@ def _pairs(
         np.frombuffer(b"".join([truth.document["boxes"] for truth in used]), np.float64).reshape(-1, 4),
         np.frombuffer(b"".join([truth.document["crowds"] for truth in used]), np.uint8).view(np.bool_),
         Segments(start[chosen], count[chosen]),
+        most=most_pairs(segments.count),
     )

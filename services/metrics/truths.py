@@ -6,7 +6,7 @@ opens one of its own; so committed versions never change, and what didn't change
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -67,11 +67,10 @@ class TruthBook:
                 return truth
         return None
 
-    def replace(self, delivery: Delivery, row: str, draft: int) -> None:
-        """Apply `GroundTruthReplaced` of a row to the draft."""
+    def replace(self, delivery: Delivery, row: str, columns: Mapping[str, Any], draft: int) -> None:
+        """Put the truth of a row into the draft. `delivery` is what completed it."""
         event = delivery.event
         said = event.ground_truth_replaced
-        boxes = said.boxes
         self._close(row, draft)
         document: dict[str, Any] = {
             "_id": f"{row}@{draft}",
@@ -84,12 +83,7 @@ class TruthBook:
             "to": None,
             "ordinal": said.ordinal if said.HasField("ordinal") else None,
             "import_id": said.import_id,
-            "count": boxes.count,
-            "class_ids": boxes.class_ids,
-            "boxes": boxes.boxes,
-            "areas": boxes.areas,
-            "crowds": boxes.crowds,
-            "annotation_ids": boxes.annotation_ids,
+            **columns,
         }
         truth = Truth(document["_id"], row, draft, None, said.import_id, document, new=True)
         self._rows.setdefault(row, []).append(truth)

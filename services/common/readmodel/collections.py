@@ -31,6 +31,9 @@ Packed arrays are little-endian `bytes`, as on the wire.
     _id row@from; row, project_id, dataset_id, global_key, partition, from, to (exclusive; null: still so in the draft),
     ordinal (or null), import_id, count, class_ids, boxes, areas, crowds, annotation_ids
 
+``truth_chunks`` (metrics, rows): what has come of a truth that comes in chunks, until the last of them is there
+    _id row#chunk; row, project_id, dataset_id, partition, import_id, chunk, chunks, and columns as in truths
+
 ``run_rows`` (metrics, rows): what a run says of a row, with its pairs
     _id project/run_id/global_key (project/run_id@dataset_id/global_key while the run is not known); row, project_id,
     dataset_id, run_id, global_key, partition, dataset_version (null while the run is not known), import_id (of the last
@@ -132,6 +135,13 @@ TRUTHS = Collection(
     "project/dataset/global_key@from",
     (Index(("row",)), Index(("dataset_id", "partition", "to"))),
 )
+TRUTH_CHUNKS = Collection(
+    "truth_chunks",
+    "metrics",
+    "rebuilt",
+    "project/dataset/global_key#chunk",
+    (Index(("row",)), Index(("dataset_id", "partition"))),
+)
 RUN_ROWS = Collection(
     "run_rows", "metrics", "rebuilt", "project/run/global_key", (Index(("row",)), Index(("run_id", "partition")))
 )
@@ -154,6 +164,7 @@ COLLECTIONS: tuple[Collection, ...] = (
     CATALOG_DECISIONS,
     DATA_ROWS,
     TRUTHS,
+    TRUTH_CHUNKS,
     RUN_ROWS,
     ROW_PARTITIONS,
     RUN_SUMMARIES,

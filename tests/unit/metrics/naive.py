@@ -25,6 +25,7 @@ class Naive:
     """A partition's end state. Truth is kept as whole snapshots: one for each committed version, and the draft."""
 
     def __init__(self) -> None:
+        self.chunks: dict[tuple[str, str], list[Any]] = {}
         self.draft: dict[str, dict[str, Any]] = {}
         self.committed: dict[tuple[str, int], dict[str, Any]] = {}
         self.draft_number: dict[str, int] = {}
@@ -40,14 +41,30 @@ class Naive:
         getattr(self, event.WhichOneof("payload"))(topic, getattr(event, event.WhichOneof("payload")))
 
     def ground_truth_replaced(self, _topic, said) -> None:
-        boxes = np.frombuffer(said.boxes.boxes).reshape(-1, 4).tolist()
-        crowds = list(said.boxes.crowds)
+        name = said.dataset_id, said.global_key
+        come = self.chunks.pop(name, [])
+        if said.chunk == 0:
+            come = []
+        if said.chunk != len(come) or any((c.import_id, c.chunks) != (said.import_id, said.chunks) for c in come):
+            if come:
+                self.chunks[name] = come
+            return
+        come.append(said)
+        if len(come) < said.chunks:
+            self.chunks[name] = come
+            return
+        boxes = [box for c in come for box in np.frombuffer(c.boxes.boxes).reshape(-1, 4).tolist()]
+        crowds = [crowd for c in come for crowd in c.boxes.crowds]
         self.draft.setdefault(said.dataset_id, {})[said.global_key] = (
             said.import_id,
             list(zip(boxes, crowds, strict=True)),
         )
 
     def import_ended(self, _topic, said) -> None:
+        if not said.run_id:
+            for name, (first, *_) in list(self.chunks.items()):
+                if name[0] == said.dataset_id and (said.unlabel_others or first.import_id == said.import_id):
+                    del self.chunks[name]
         if said.unlabel_others:
             draft = self.draft.get(said.dataset_id, {})
             self.draft[said.dataset_id] = {key: t for key, t in draft.items() if t[0] == said.import_id}
@@ -64,6 +81,7 @@ class Naive:
                     del self.rows[run, dataset, key]
         else:
             done = said.version_committed
+            self.chunks = {name: come for name, come in self.chunks.items() if name[0] != done.dataset_id}
             self.committed[done.dataset_id, done.dataset_version] = dict(self.draft.get(done.dataset_id, {}))
             self.draft_number[done.dataset_id] = done.dataset_version + 1
 

@@ -59,6 +59,23 @@ def truth(key: str, boxes: Sequence[Truth] = (), *, import_id="", ordinal=None, 
     return event(ground_truth_replaced=said)
 
 
+def in_chunks(whole: Event, sizes: Sequence[int]) -> list[Event]:
+    """A truth event in chunks of so many annotations."""
+    boxes = whole.ground_truth_replaced.boxes
+    assert sum(sizes) == boxes.count
+    made, begin = [], 0
+    for chunk, size in enumerate(sizes):
+        part, end = Event.FromString(whole.SerializeToString()), begin + size
+        said = part.ground_truth_replaced
+        said.chunk, said.chunks, said.boxes.count = chunk, len(sizes), size
+        columns = (("class_ids", 4), ("boxes", 32), ("areas", 8), ("crowds", 1), ("annotation_ids", 8))
+        for name, width in columns:
+            setattr(said.boxes, name, getattr(boxes, name)[width * begin : width * end])
+        made.append(part)
+        begin = end
+    return made
+
+
 def upsert(
     key: str, run: str, boxes: Sequence[Prediction] = (), *, uuids=(), import_id="", replace=False, dataset=DATASET
 ):

@@ -20,6 +20,7 @@ from tests.unit.metrics.saying import (
     delete,
     deliveries,
     ended,
+    in_chunks,
     keys_of,
     truth,
     upsert,
@@ -36,8 +37,30 @@ def some_box(dice: random.Random) -> tuple[float, float, float, float]:
     return (dice.choice([0.0, 5.0, 12.5]), dice.choice([0.0, 5.0]), dice.choice([0.0, 10.0, 20.0]), 10.0)
 
 
+def cut(dice: random.Random, whole: Event) -> list[Event]:
+    """The truth as one event, or in chunks, of which some may be empty; sometimes the last ones never come."""
+    count = whole.ground_truth_replaced.boxes.count
+    if dice.random() < 0.5:
+        return [whole]
+    ends = sorted(dice.randrange(count + 1) for _ in range(dice.randrange(1, 4)))
+    chunks = in_chunks(whole, [b - a for a, b in zip([0, *ends], [*ends, count], strict=True)])
+    return chunks[: dice.randrange(1, len(chunks))] if dice.random() < 0.2 else chunks
+
+
+def interleaved(dice: random.Random, sayings: list[list[Event]]) -> list[Event]:
+    """Each saying in its order, one among the others: newer truths come between chunks."""
+    left = [list(events) for events in sayings]
+    if dice.random() < 0.5:
+        return [event for events in left for event in events]
+    mixed = []
+    while left := [events for events in left if events]:
+        others = [events for events in left[1:2] if not events[0].HasField("marker")]  # markers stay in their order
+        mixed.append(dice.choice([left[0], *others]).pop(0))
+    return mixed
+
+
 def some_truth(dice: random.Random) -> list[Event]:
-    events: list[Event] = []
+    sayings: list[list[Event]] = []
     version, source, imports = 1, 100, 0
     markers: list[Event] = []
     for _ in range(dice.randrange(4, 14)):
@@ -45,25 +68,25 @@ def some_truth(dice: random.Random) -> list[Event]:
             case 0:
                 source += 10
                 markers.append(committed(version, source))
-                events.append(markers[-1])
+                sayings.append([markers[-1]])
                 version += 1
             case 1 if markers:
-                events.append(dice.choice(markers))  # a late repeat
+                sayings.append([dice.choice(markers)])  # a late repeat
             case 2:
                 imports += 1
-                name = f"imp_t{imports}"
+                name, events = f"imp_t{imports}", []
                 for key in dice.sample(KEYS, dice.randrange(len(KEYS))):
                     boxes = [
                         (dice.choice([1, 2]), some_box(dice), dice.random() < 0.2) for _ in range(dice.randrange(4))
                     ]
-                    events.append(truth(key, boxes, import_id=name))
-                events.append(ended(name, unlabel_others=dice.random() < 0.8))
+                    events += cut(dice, truth(key, boxes, import_id=name))
+                sayings.append([*events, ended(name, unlabel_others=dice.random() < 0.8)])
             case 3:
-                events.append(truth(dice.choice(OTHER_KEYS), [(1, some_box(dice), False)], dataset=OTHER))
+                sayings.append(cut(dice, truth(dice.choice(OTHER_KEYS), [(1, some_box(dice), False)], dataset=OTHER)))
             case _:
                 boxes = [(dice.choice([1, 2]), some_box(dice), dice.random() < 0.2) for _ in range(dice.randrange(4))]
-                events.append(truth(dice.choice(KEYS), boxes))
-    return events
+                sayings.append(cut(dice, truth(dice.choice(KEYS), boxes)))
+    return interleaved(dice, sayings)
 
 
 def some_predictions(dice: random.Random) -> list[Event]:
@@ -123,6 +146,11 @@ def stored(partition: Partition) -> dict[str, Any]:
 
 
 def expect(partition: Partition, model: Naive) -> None:
+    waiting: dict[tuple[str, str], list[int]] = {}
+    for document in sorted(partition.store["truth_chunks"].values(), key=lambda d: d["chunk"]):
+        row = document["row"].split("/", 2)
+        waiting.setdefault((row[1], row[2]), []).append(document["count"])
+    assert waiting == {name: [c.boxes.count for c in come] for name, come in model.chunks.items()}
     rows = {(d["run_id"], d["dataset_id"], d["global_key"]): d for d in partition.store["run_rows"].values()}
     expected = model.run_rows()
     assert rows.keys() == expected.keys()

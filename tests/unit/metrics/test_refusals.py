@@ -6,7 +6,7 @@ import pytest
 
 from services.common.eventlog.handling import Delivery
 from services.common.eventlog.partitioner import partition_of
-from services.common.eventlog.topics import GROUND_TRUTH, PREDICTIONS
+from services.common.eventlog.topics import PREDICTIONS
 from services.metrics.placement import partitions_of
 from tests.unit.metrics.partition import Partition
 from tests.unit.metrics.saying import NAN, created, delete, deliveries, key_of, keys_of, topic_of, truth, upsert
@@ -97,13 +97,6 @@ def test_another_dataset_than_the_runs():
         (2, "the run is measured on another dataset")
     ]
     assert not partition.store["run_rows"]
-
-
-def test_truth_in_chunks():
-    event = a_truth()
-    event.ground_truth_replaced.chunks = 2
-    outcome = Partition().feed(deliveries(GROUND_TRUTH, 0, [event]))
-    assert "chunks" in outcome.refused[0].reason
 
 
 @pytest.mark.parametrize("count", [1, 4, 7, 8, 1024])
