@@ -48,6 +48,10 @@ class Columns:
     def __len__(self) -> int:
         return len(self.row)
 
+    def only(self, kept: npt.NDArray[np.bool_]) -> Columns:
+        """Some of them."""
+        return Columns(self.row[kept], self.class_id[kept], self.box[kept], self.confidence[kept], self.place[kept])
+
 
 @dataclass(frozen=True, slots=True)
 class RowNames:

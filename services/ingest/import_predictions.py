@@ -10,6 +10,7 @@ from services.common.eventlog.consumer import RunLoop
 from services.common.eventlog.port import EventLog, Message
 from services.common.eventlog.topics import PREDICTIONS
 from services.common.readmodel.mongo import ReadModel
+from services.common.row_limits import MOST_PREDICTIONS
 from services.ingest.accept import Columns, Windows
 from services.ingest.events import EventMaker
 from services.ingest.handlers.world import MODEL_RUNS
@@ -44,9 +45,10 @@ class PredictionImport:
         windows = Windows(events, rows.names)
 
         reader = ResultReader()
+        room = Room(len(rows.names.global_keys))
 
         def fitting(blocks: Iterable[ResultBlock]) -> Iterable[Columns]:
-            return [accepted(job, block, rows, known) for block in blocks]
+            return [room.taken(job, accepted(job, block, rows, known)) for block in blocks]
 
         def feed(piece: bytes) -> Iterable[Columns]:
             return fitting(reader.feed(piece))
@@ -92,7 +94,29 @@ def accepted(job: Job, block: ResultBlock, rows: VersionRows, known: Lookup) -> 
         else:
             message = "The truth of the dataset version has no category with this id."
             job.reject([Rejection(place + 1, "unknown_class", message, f"[{place}].category_id")])
-    return Columns(row[fits], class_id[fits], block.box[fits], block.confidence[fits], block.place[fits])
+    return columns.only(fits)
+
+
+class Room:
+    """How much each row still holds of one upload."""
+
+    def __init__(self, rows: int, most: int = MOST_PREDICTIONS) -> None:
+        self._left = np.full(rows, most, np.int64)
+        self._message = f"An image has at most {most:,} predictions of a run."
+
+    def taken(self, job: Job, columns: Columns) -> Columns:
+        """Leave out what there is no room for."""
+        count = np.bincount(columns.row, minlength=len(self._left))
+        over = count > self._left
+        if over.any():
+            kept = np.ones(len(columns), np.bool_)
+            for row in np.flatnonzero(over).tolist():
+                kept[np.flatnonzero(columns.row == row)[self._left[row] :]] = False
+            for place in columns.place[~kept].tolist():
+                job.reject([Rejection(place + 1, "too_many_in_row", self._message, f"[{place}]")])
+            columns = columns.only(kept)
+        self._left -= np.minimum(count, self._left)
+        return columns
 
 
 def _empty(events: EventMaker, rows: VersionRows, windows: Windows) -> Iterator[Message]:

@@ -13,6 +13,7 @@ from services.common.eventlog.handling import Read
 from services.common.eventlog.port import EventLog, Message
 from services.common.eventlog.topics import GROUND_TRUTH, row_key
 from services.common.readmodel.mongo import ReadModel
+from services.common.row_limits import MOST_TRUTHS
 from services.ingest.events import EventMaker, packed
 from services.ingest.handlers.rows import DATA_ROWS
 from services.ingest.handlers.world import DATASETS, ONTOLOGIES
@@ -29,6 +30,10 @@ from sightline.wire.events.v1.ground_truth_pb2 import BoxTruths
 ANNOTATIONS_PER_EVENT = 15_000
 """An event stays below 1 MiB: an annotation takes 53 bytes."""
 _KEYS_PER_READ = 5_000
+
+_WITHHELD = "row_withheld", "Another annotation of its image was rejected, so the row keeps the truth it had."
+_UNKNOWN_CLASS = "unknown_class", "The ontology has no such class."
+_TOO_MANY = "too_many_in_row", f"An image has at most {MOST_TRUTHS:,} annotations."
 
 
 class TruthImport:
@@ -87,7 +92,10 @@ class TruthImport:
 
 
 def _said(job: Job, truth: Truth, known: Lookup) -> npt.NDArray[np.bool_]:
-    """The images whose truth is said whole. A row with a rejected annotation keeps the truth it had."""
+    """The images whose truth is said whole. A row with a rejected annotation keeps the truth it had.
+
+    So does one with more annotations than a row holds: half of them would be another truth.
+    """
     job.rejections = truth.rejections
     said = ~truth.withheld
     unknown = set(truth.categories) - set(known.ids.tolist())
@@ -97,6 +105,7 @@ def _said(job: Job, truth: Truth, known: Lookup) -> npt.NDArray[np.bool_]:
         if unknown:
             fine = np.isin(records["category_id"], known.ids)
             said[image] &= fine.all()
+        said[image] &= len(records) <= MOST_TRUTHS
         if said[image]:
             box = records["box"]
             width, height = truth.widths[image], truth.heights[image]
@@ -106,13 +115,12 @@ def _said(job: Job, truth: Truth, known: Lookup) -> npt.NDArray[np.bool_]:
                 out = (box[:, :2] < -1).any(axis=1) | (corner > (width + 1, height + 1)).any(axis=1)
                 job.warnings["outside_picture"] += int(np.count_nonzero(out))
             continue
-        for place, ok in zip(records["place"].tolist(), fine.tolist(), strict=True):
-            code = "row_withheld" if ok else "unknown_class"
-            message = (
-                "Another annotation of its image was rejected, so the row keeps the truth it had."
-                if ok
-                else "The ontology has no such class."
-            )
+        for rank, (place, ok) in enumerate(zip(records["place"].tolist(), fine.tolist(), strict=True)):
+            code, message = _WITHHELD
+            if not ok:
+                code, message = _UNKNOWN_CLASS
+            elif rank >= MOST_TRUTHS:
+                code, message = _TOO_MANY
             job.reject([Rejection(place + 1, code, message, f"annotations[{place}]")])
     return said
 

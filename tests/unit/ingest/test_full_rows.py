@@ -1,0 +1,64 @@
+"""What a row doesn't hold is rejected item by item, before any of it is written."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+
+from services.ingest import import_truth
+from services.ingest.accept import Columns
+from services.ingest.import_predictions import Room
+from services.ingest.imports import Job
+from services.ingest.lookup import Lookup
+from sightline.formats.coco import read_truth
+
+
+@pytest.fixture
+def job() -> Job:
+    log: Any = None
+    return Job("p", "imp", "truth", "d", 1, log)
+
+
+def test_an_image_with_too_many_annotations_keeps_its_truth(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(import_truth, "MOST_TRUTHS", 2)
+    images = [(1, 2), (2, 3), (3, 0)]
+    file = {
+        "images": [{"id": id, "file_name": f"{id}.jpg"} for id, _ in images],
+        "categories": [{"id": 1, "name": "x"}, {"id": 2, "name": "unknown"}],
+        "annotations": [
+            {"id": n, "image_id": id, "category_id": 2 if (id, n) == (2, 0) else 1, "bbox": [0, 0, 1, 1]}
+            for id, count in images
+            for n in range(count)
+        ],
+    }
+    truth = read_truth([json.dumps(file).encode()])
+    said = import_truth._said(job, truth, Lookup({1: 1}))
+    assert dict(zip(truth.names, said.tolist(), strict=True)) == {"1.jpg": True, "2.jpg": False, "3.jpg": True}
+    assert [(r.number, r.code, r.where) for r in job.rejections.kept] == [
+        (3, "unknown_class", "annotations[2]"),
+        (4, "row_withheld", "annotations[3]"),
+        (5, "too_many_in_row", "annotations[4]"),
+    ]
+    assert "at most 100,000 annotations" in job.rejections.kept[2].message
+
+
+def test_predictions_beyond_what_a_row_holds_are_left_out_over_all_blocks_of_an_upload(job: Job) -> None:
+    room = Room(3, most=2)
+
+    def block(*rows: int, first: int) -> Columns:
+        count = len(rows)
+        ints = np.array(rows, np.int32)
+        return Columns(ints, ints, np.zeros((count, 4)), np.zeros(count), np.arange(first, first + count))
+
+    taken = [
+        room.taken(job, each) for each in (block(0, 1, 0, 0, 2, first=0), block(first=5), block(1, 0, 1, 2, first=5))
+    ]
+    assert [each.place.tolist() for each in taken] == [[0, 1, 2, 4], [], [5, 8]]
+    assert [(r.number, r.code, r.where) for r in job.rejections.kept] == [
+        (4, "too_many_in_row", "[3]"),
+        (7, "too_many_in_row", "[6]"),
+        (8, "too_many_in_row", "[7]"),
+    ]
