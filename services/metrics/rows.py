@@ -149,8 +149,8 @@ class RunRows:
         return [
             Refused(
                 cause,
-                f"applied; but there are more pairs of predictions and truths than can be kept ({count} times a run and "
-                "a row), so none is kept there: these predictions count as if they overlapped nothing",
+                f"applied; but there are more pairs of predictions and truths than can be kept ({count} times a run "
+                "and a row), so none is kept there: these predictions count as if they overlapped nothing",
             )
             for cause, count in self._unpaired.values()
         ]
