@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from services.metrics.identity import InBitTable, OutBitTable
-from sightline.evaluation.evidence import Ints, Longs, Segments
+from sightline.evaluation.evidence import Ints, Longs, Spans
 from sightline.evaluation.kernel import Bits, InBits, InInts, InLongs, OutInts, inner, kernel
 
 STORED = 1
@@ -35,7 +35,7 @@ class Statements:
     start: Longs
     count: Ints
     flags: Ints
-    rows: Segments
+    rows: Spans
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class Merged:
     stored (import marks count as well); `overfull` whether it held more than it may after any of its statements.
     """
 
-    rows: Segments
+    rows: Spans
     source: Ints
     place: Ints
     mark: Ints
@@ -78,7 +78,7 @@ def merge(
     size = ends[first + statements.rows.count] - start
     total = int(ends[-1])
     merged = Merged(
-        Segments(start, np.zeros(len(start), np.int32)),
+        Spans(start, np.zeros(len(start), np.int32)),
         # Zeros, so that what lies between rows can be gathered along.
         np.zeros(total, np.int32),
         np.empty(total, np.int32),

@@ -17,7 +17,7 @@ from services.metrics.memory import KnownRun
 from services.metrics.merging import ALONE, CLEAR, NEW_IMPORT, Merged, Statements, merge
 from services.metrics.truths import Truth, TruthBook
 from sightline.evaluation import canonical_order, find_pairs
-from sightline.evaluation.evidence import Floats, PairColumns, Segments
+from sightline.evaluation.evidence import Floats, PairColumns, Spans
 from sightline.evaluation.pairs import TOO_MANY
 from sightline.wire.events.v1.predictions_pb2 import IMPORT_MODE_REPLACE, PredictionsDeleted, PredictionsUpserted
 
@@ -182,7 +182,7 @@ class RunRows:
                 np.ascontiguousarray(blocks[:, 0]),
                 blocks[:, 1].astype(np.int32),
                 blocks[:, 2].astype(np.int32),
-                Segments(np.cumsum(count, dtype=np.int64) - count, count),
+                Spans(np.cumsum(count, dtype=np.int64) - count, count),
             ),
             table.class_id,
             table.boxes.view(np.uint64),
@@ -271,9 +271,9 @@ def _only(merged: Merged, rows: Sequence[int]) -> Merged:
     """The same entries for some of the rows."""
     if len(rows) == len(merged.rows.start):
         return merged
-    segments = Segments(merged.rows.start[rows], merged.rows.count[rows])
+    spans = Spans(merged.rows.start[rows], merged.rows.count[rows])
     return Merged(
-        segments,
+        spans,
         merged.source,
         merged.place,
         merged.mark,
@@ -284,9 +284,7 @@ def _only(merged: Merged, rows: Sequence[int]) -> Merged:
     )
 
 
-def _pairs(
-    rows: Sequence[RunRow], boxes: Floats, segments: Segments, truths: TruthBook
-) -> tuple[PairColumns, Segments]:
+def _pairs(rows: Sequence[RunRow], boxes: Floats, spans: Spans, truths: TruthBook) -> tuple[PairColumns, Spans]:
     """Pairs of rows with their truth. A row without truth, or of a run that isn't known, has none."""
     places: dict[str, int] = {}
     used: list[Truth] = []
@@ -305,9 +303,9 @@ def _pairs(
     chosen = np.array(truth_of, np.int64)
     return find_pairs(
         boxes,
-        segments,
+        spans,
         np.frombuffer(b"".join([truth.document["boxes"] for truth in used]), np.float64).reshape(-1, 4),
         np.frombuffer(b"".join([truth.document["crowds"] for truth in used]), np.uint8).view(np.bool_),
-        Segments(start[chosen], count[chosen]),
-        most=most_pairs(segments.count),
+        Spans(start[chosen], count[chosen]),
+        most=most_pairs(spans.count),
     )

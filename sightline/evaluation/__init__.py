@@ -31,7 +31,7 @@ if TYPE_CHECKING:
         Evidence,
         PairColumns,
         PredictionColumns,
-        Segments,
+        Spans,
         TruthColumns,
     )
     from sightline.evaluation.matching import Matches, Verdict, match
@@ -59,7 +59,7 @@ _HOMES = {
     ),
     "curves": ("Curve", "curve"),
     "notebook": ("Evaluation", "evaluate"),
-    "evidence": ("MINIMUM_OVERLAP", "Evidence", "PairColumns", "PredictionColumns", "Segments", "TruthColumns"),
+    "evidence": ("MINIMUM_OVERLAP", "Evidence", "PairColumns", "PredictionColumns", "Spans", "TruthColumns"),
     "matching": ("Matches", "Verdict", "match"),
     "ordering": ("ByConfidence", "by_confidence", "canonical_order"),
     "overlap": ("kinds",),
@@ -85,7 +85,7 @@ __all__ = [
     "PredictionColumns",
     "PrefixCounts",
     "RowValues",
-    "Segments",
+    "Spans",
     "TruthBoxes",
     "TruthColumns",
     "Verdict",

@@ -13,12 +13,12 @@ from sightline.evaluation.evidence import (
     Ints,
     Longs,
     PredictionColumns,
-    Segments,
+    Spans,
     TruthColumns,
 )
 from sightline.evaluation.kernel import InInts, InLongs, kernel
 from sightline.evaluation.ordering import canonical_order
-from sightline.evaluation.pairs import find_pairs, segments
+from sightline.evaluation.pairs import find_pairs, spans
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +68,9 @@ def evidence_of_boxes(
     )
 
 
-def _by_row(row: Ints, row_count: int) -> tuple[Ints, Segments]:
+def _by_row(row: Ints, row_count: int) -> tuple[Ints, Spans]:
     """Where the entries of each row are, row after row, each row's in the order they came in."""
-    rows = segments(np.bincount(row, minlength=row_count).astype(np.int32))
+    rows = spans(np.bincount(row, minlength=row_count).astype(np.int32))
     return _scatter(row, rows.start), rows
 
 

@@ -1,7 +1,7 @@
 """What is kept of a run so that any threshold can be answered later.
 
 Evidence is columns. A *row* of evidence is one part of one labelled data row (for an image: the row itself). Its
-predictions, truths and pairs are segments of three column sets; a segment is named by a start and a count, so rows
+predictions, truths and pairs are spans of three column sets; a span is named by a start and a count, so rows
 may lie in any order, share truth columns with other runs, and leave dead gaps behind when they are replaced.
 
 Canonical order inside a row, which every kernel relies on:
@@ -54,7 +54,7 @@ class PredictionColumns:
 
 @dataclass(frozen=True, slots=True)
 class PairColumns:
-    """Pairs of many rows. `prediction` and `truth` are indices inside the row's own segments."""
+    """Pairs of many rows. `prediction` and `truth` are indices inside the row's own spans."""
 
     prediction: Ints
     truth: Ints
@@ -62,7 +62,7 @@ class PairColumns:
 
 
 @dataclass(frozen=True, slots=True)
-class Segments:
+class Spans:
     """Where each row's entries lie in a column set: `start[r] .. start[r] + count[r]`."""
 
     start: Longs
@@ -80,11 +80,11 @@ class Evidence:
     class_count: int
     ordinal: Longs
     truths: TruthColumns
-    truth_rows: Segments
+    truth_rows: Spans
     predictions: PredictionColumns
-    prediction_rows: Segments
+    prediction_rows: Spans
     pairs: PairColumns
-    pair_rows: Segments
+    pair_rows: Spans
 
     @property
     def row_count(self) -> int:

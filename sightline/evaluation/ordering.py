@@ -6,22 +6,22 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sightline.evaluation.evidence import Bools, Evidence, Floats, Ints, Longs, Segments
+from sightline.evaluation.evidence import Bools, Evidence, Floats, Ints, Longs, Spans
 from sightline.evaluation.kernel import InFloats, InInts, InLongs, OutFloats, OutInts, in_chunks, inner, kernel
 
 
-def canonical_order(class_id: Ints, confidence: Floats, place: Ints, segments: Segments) -> Ints:
+def canonical_order(class_id: Ints, confidence: Floats, place: Ints, spans: Spans) -> Ints:
     """Where each prediction comes from when every row is put into canonical order: column[order] is sorted.
 
-    Sorts inside each segment by class, confidence descending, place. Entries outside all segments stay.
+    Sorts inside each span by class, confidence descending, place. Entries outside all spans stay.
     """
     order = np.arange(len(class_id), dtype=np.int32)
     scratch = np.empty_like(order)
 
     def sort(rows: Longs) -> None:
-        _sort_rows(class_id, confidence, place, segments.start, segments.count, rows, order, scratch)
+        _sort_rows(class_id, confidence, place, spans.start, spans.count, rows, order, scratch)
 
-    in_chunks(sort, np.arange(len(segments.start)), segments.count)
+    in_chunks(sort, np.arange(len(spans.start)), spans.count)
     return order
 
 
@@ -41,14 +41,14 @@ def by_confidence(evidence: Evidence, row_mask: Bools | None = None) -> ByConfid
     """Order the predictions of all rows (of those in `row_mask`) by class and confidence."""
     rows = rows_of(evidence, row_mask)
     rows = rows[np.argsort(evidence.ordinal[rows], kind="stable")]
-    predictions, segments = evidence.predictions, evidence.prediction_rows
-    start = _class_starts(predictions.class_id, segments.start, segments.count, rows, evidence.class_count)
+    predictions, spans = evidence.predictions, evidence.prediction_rows
+    start = _class_starts(predictions.class_id, spans.start, spans.count, rows, evidence.class_count)
     prediction, confidence = np.empty(start[-1], np.int32), np.empty(start[-1], np.float64)
     _gather(
         predictions.class_id,
         predictions.confidence,
-        segments.start,
-        segments.count,
+        spans.start,
+        spans.count,
         rows,
         start,
         prediction,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from sightline.evaluation.evidence import MINIMUM_OVERLAP, Bools, Floats, Ints, Longs, PairColumns, Segments
+from sightline.evaluation.evidence import MINIMUM_OVERLAP, Bools, Floats, Ints, Longs, PairColumns, Spans
 from sightline.evaluation.kernel import in_chunks
 from sightline.evaluation.overlap import overlap_of
 
@@ -15,14 +15,14 @@ NO_LIMIT = 2**62
 
 def find_pairs(
     predictions: Floats,
-    prediction_rows: Segments,
+    prediction_rows: Spans,
     truths: Floats,
     crowd: Bools,
-    truth_rows: Segments,
+    truth_rows: Spans,
     *,
     kind: str = "box",
     most: Longs | None = None,
-) -> tuple[PairColumns, Segments]:
+) -> tuple[PairColumns, Spans]:
     """Pairs of all rows whose overlap is at least `MINIMUM_OVERLAP`, across classes, sorted by prediction, then truth.
 
     For boxes, `predictions` is (P, 4) and `truths` (T, 4): x, y, width, height in pixels. Predictions are expected in
@@ -57,11 +57,11 @@ def find_pairs(
         np.concatenate([truth for _, truth, _ in chunks]),
         np.concatenate([overlap for _, _, overlap in chunks]),
     )
-    return columns, Segments(segments(np.maximum(count, 0)).start, count)
+    return columns, Spans(spans(np.maximum(count, 0)).start, count)
 
 
-def segments(count: Ints) -> Segments:
-    """Segments of rows that lie one after the other, `count[r]` entries each."""
+def spans(count: Ints) -> Spans:
+    """Spans of rows that lie one after the other, `count[r]` entries each."""
     start = np.zeros(len(count), np.int64)
     np.cumsum(count[:-1], out=start[1:])
-    return Segments(start, count)
+    return Spans(start, count)

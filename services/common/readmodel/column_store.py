@@ -1,7 +1,7 @@
 """Columns that grow: what was handed out stays as it was, while more is appended behind it.
 
-A row's entries are a segment. A row that is replaced gets a new segment at the end and leaves a gap; when gaps are
-more than a third, live segments move into fresh arrays, and whoever still reads the old ones keeps them.
+A row's entries are a span. A row that is replaced gets a new span at the end and leaves a gap; when gaps are
+more than a third, live spans move into fresh arrays, and whoever still reads the old ones keeps them.
 """
 
 from __future__ import annotations
@@ -66,8 +66,8 @@ class Growing:
         self._buffer = buffer
 
 
-class SegmentedColumns:
-    """Parallel columns, and where each row's segment lies in them. Rows are numbered 0, 1, 2 ... by their owner."""
+class SpanColumns:
+    """Parallel columns, and where each row's span lies in them. Rows are numbered 0, 1, 2 ... by their owner."""
 
     def __init__(self, dtypes: Mapping[str, npt.DTypeLike]) -> None:
         self._columns = {name: Growing(dtype) for name, dtype in dtypes.items()}
@@ -117,7 +117,7 @@ class SegmentedColumns:
         dead = self._entries - self._live
         if dead < _DEAD_LEAST or dead < _DEAD_SHARE * self._entries:
             return False
-        kept = _segment_indices(self.start, self.count)
+        kept = _span_indices(self.start, self.count)
         for column in self._columns.values():
             column.set(column.values[kept])
         self.start = np.cumsum(self.count, dtype=np.int64) - self.count
@@ -130,7 +130,7 @@ class SegmentedColumns:
             column.trim()
 
 
-def _segment_indices(start: Longs, count: Ints) -> Longs:
+def _span_indices(start: Longs, count: Ints) -> Longs:
     ends = np.cumsum(count, dtype=np.int64)
     total = int(ends[-1]) if len(ends) else 0
     return np.arange(total, dtype=np.int64) + np.repeat(start - (ends - count), count)

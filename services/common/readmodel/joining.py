@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from services.common.readmodel.column_store import SegmentedColumns
+from services.common.readmodel.column_store import SpanColumns
 from services.common.readmodel.following import Standing
 from services.common.readmodel.tables import RunTable, TruthTable
-from sightline.evaluation.evidence import Evidence, Longs, PairColumns, PredictionColumns, Segments, TruthColumns
+from sightline.evaluation.evidence import Evidence, Longs, PairColumns, PredictionColumns, Spans, TruthColumns
 
 _NO_ROW = -1
 _GENERATIONS = itertools.count(1)
@@ -70,7 +70,7 @@ class JoinedRun:
         run, truths, layout = self._run, self._truths, self._truths.layout
         rows = self._run_row[layout.rows]
         predictions = run.predictions
-        prediction_rows = _segments(predictions, rows)
+        prediction_rows = _spans(predictions, rows)
         labelled = rows[rows != _NO_ROW]
         return RunColumns(
             evidence=Evidence(
@@ -79,7 +79,7 @@ class JoinedRun:
                 truths=TruthColumns(
                     truths.truths.column("class_ids"), truths.truths.column("areas"), truths.truths.column("crowds")
                 ),
-                truth_rows=_segments(truths.truths, layout.rows),
+                truth_rows=_spans(truths.truths, layout.rows),
                 predictions=PredictionColumns(
                     predictions.column("class_ids"),
                     predictions.column("confidences"),
@@ -92,7 +92,7 @@ class JoinedRun:
                     run.pairs.column("pair_truths"),
                     run.pairs.column("pair_overlaps"),
                 ),
-                pair_rows=_segments(run.pairs, rows),
+                pair_rows=_spans(run.pairs, rows),
             ),
             rows=layout.names,
             progress=standing,
@@ -102,11 +102,11 @@ class JoinedRun:
         )
 
 
-def _segments(columns: SegmentedColumns, rows: Longs) -> Segments:
-    """The segments of these rows; where there is no row, an empty one."""
+def _spans(columns: SpanColumns, rows: Longs) -> Spans:
+    """The spans of these rows; where there is no row, an empty one."""
     if not len(columns.start):
-        return Segments(np.zeros(len(rows), np.int64), np.zeros(len(rows), np.int32))
+        return Spans(np.zeros(len(rows), np.int64), np.zeros(len(rows), np.int32))
     start, count = columns.start[rows], columns.count[rows]
     start[rows == _NO_ROW] = 0
     count[rows == _NO_ROW] = 0
-    return Segments(start, count)
+    return Spans(start, count)

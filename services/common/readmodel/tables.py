@@ -17,7 +17,7 @@ from bson.timestamp import Timestamp
 
 from services.common.eventlog.handling import Read
 from services.common.readmodel.collections import RUN_ROWS, TRUTHS, under
-from services.common.readmodel.column_store import SegmentedColumns
+from services.common.readmodel.column_store import SpanColumns
 from services.common.readmodel.feed import Change, FeedLost
 from sightline.evaluation.evidence import Ints, Longs
 
@@ -105,8 +105,8 @@ class RunTable(Table):
 
     def __init__(self, project_id: str, run_id: str) -> None:
         super().__init__(project_id, run_id)
-        self.predictions = SegmentedColumns(_PREDICTIONS)
-        self.pairs = SegmentedColumns(_PAIRS)
+        self.predictions = SpanColumns(_PREDICTIONS)
+        self.pairs = SpanColumns(_PAIRS)
         self.there = np.zeros(0, np.bool_)
         """By row: whether the run has said anything of it, and be it nothing."""
 
@@ -190,7 +190,7 @@ class TruthTable(Table):
     def __init__(self, project_id: str, dataset_id: str, version: int) -> None:
         super().__init__(project_id, dataset_id)
         self.version = version
-        self.truths = SegmentedColumns(_TRUTHS)
+        self.truths = SpanColumns(_TRUTHS)
         self._from = np.zeros(0, np.int64)
         """By row: the `from` of the document that is its truth; 0 where the row isn't labelled in this version."""
         self._ordinal = np.zeros(0, np.int64)

@@ -23,7 +23,7 @@ from sightline.evaluation.evidence import (
     Evidence,
     PairColumns,
     PredictionColumns,
-    Segments,
+    Spans,
     TruthColumns,
 )
 from sightline.evaluation.matching import Matches, Verdict, match
@@ -180,8 +180,8 @@ def _evidence(truth: Document, run_row: Document) -> Evidence:
     )
 
 
-def _whole(count: int) -> Segments:
-    return Segments(np.zeros(1, np.int64), np.array([count], np.int32))
+def _whole(count: int) -> Spans:
+    return Spans(np.zeros(1, np.int64), np.array([count], np.int32))
 
 
 def _ordinal(truth: Document | None, data_row: Document | None) -> int | None:

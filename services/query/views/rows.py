@@ -20,7 +20,7 @@ from services.query.sources import Sources
 from services.query.thresholds import Thresholds, unknown_class
 from services.query.views.assets import asset_link
 from sightline.evaluation.counts import Counts, RowValues, row_values_of_matches
-from sightline.evaluation.evidence import Bools, Evidence, Floats, Longs, Segments
+from sightline.evaluation.evidence import Bools, Evidence, Floats, Longs, Spans
 from sightline.evaluation.matching import Matches, Verdict, match
 from sightline.evaluation.report import nulls
 
@@ -223,7 +223,7 @@ def _kept(evidence: Evidence, matches: Matches, values: RowValues, query: RowQue
     return kept
 
 
-def _any(mask: Bools, rows: Segments) -> Bools:
+def _any(mask: Bools, rows: Spans) -> Bools:
     """Which rows have an entry in the mask."""
     before = np.concatenate([[0], np.cumsum(mask)])
     return before[rows.start + rows.count] > before[rows.start]

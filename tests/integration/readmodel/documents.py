@@ -173,8 +173,8 @@ def shown(columns: RunColumns) -> Mapping[str, Any]:
     rows: dict[str, Any] = {}
     for at, name in enumerate(columns.rows):
         t, p, o = (
-            slice(int(segments.start[at]), int(segments.start[at]) + int(segments.count[at]))
-            for segments in (evidence.truth_rows, evidence.prediction_rows, evidence.pair_rows)
+            slice(int(spans.start[at]), int(spans.start[at]) + int(spans.count[at]))
+            for spans in (evidence.truth_rows, evidence.prediction_rows, evidence.pair_rows)
         )
         rows[name] = (
             None if name.startswith("x") else int(evidence.ordinal[at]),

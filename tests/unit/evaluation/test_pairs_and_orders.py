@@ -5,7 +5,7 @@ import pytest
 from pycocotools import mask
 
 import sightline.evaluation.overlap.box as box_overlap
-from sightline.evaluation import Segments, by_confidence, canonical_order, evidence_of_coco, find_pairs, kinds
+from sightline.evaluation import Spans, by_confidence, canonical_order, evidence_of_coco, find_pairs, kinds
 from sightline.evaluation.evidence import MINIMUM_OVERLAP
 from sightline.evaluation.pairs import TOO_MANY
 from tests.unit.evaluation.layouts import read_only
@@ -20,8 +20,8 @@ def test_overlaps_are_those_of_pycocotools_to_the_last_bit(seed):
     truths[::5] = predictions[: len(truths[::5])]
     truths[::7, 2:] = 0
     crowd = r.random(len(truths)) < 0.3
-    rows_p, rows_t = (Segments(np.cumsum([0, *n[:-1]]), n) for n in (sizes_p, sizes_t))
-    pairs, segments = find_pairs(read_only(predictions).reshape(-1, 4), rows_p, truths, crowd, rows_t)
+    rows_p, rows_t = (Spans(np.cumsum([0, *n[:-1]]), n) for n in (sizes_p, sizes_t))
+    pairs, spans = find_pairs(read_only(predictions).reshape(-1, 4), rows_p, truths, crowd, rows_t)
     for row in range(12):
         p0, t0 = rows_p.start[row], rows_t.start[row]
         mine, theirs = predictions[p0 : p0 + sizes_p[row]], truths[t0 : t0 + sizes_t[row]]
@@ -29,7 +29,7 @@ def test_overlaps_are_those_of_pycocotools_to_the_last_bit(seed):
         if expected.size:
             expected[:] = mask.iou(mine, theirs, crowd[t0 : t0 + sizes_t[row]].astype(np.uint8))
         p, t = np.nonzero(expected >= 0.05)
-        here = slice(segments.start[row], segments.start[row] + segments.count[row])
+        here = slice(spans.start[row], spans.start[row] + spans.count[row])
         assert (pairs.prediction[here] == p).all()
         assert (pairs.truth[here] == t).all()
         assert (pairs.overlap[here] == expected[p, t]).all()
@@ -71,14 +71,14 @@ def test_crowded_rows_have_the_same_pairs_in_the_same_order(kind):
     assert min(sizes_p[0], sizes_t[0]) > box_overlap._CROWDED > max(sizes_p[1], sizes_t[1])
     predictions, truths = crowded_boxes(r, kind, sizes_p.sum()), crowded_boxes(r, kind, sizes_t.sum())
     crowd = r.random(len(truths)) < 0.2
-    rows_p, rows_t = (Segments(np.cumsum([0, *n[:-1]]), n) for n in (sizes_p, sizes_t))
-    pairs, segments = find_pairs(predictions, rows_p, truths, crowd, rows_t)
+    rows_p, rows_t = (Spans(np.cumsum([0, *n[:-1]]), n) for n in (sizes_p, sizes_t))
+    pairs, spans = find_pairs(predictions, rows_p, truths, crowd, rows_t)
     for row in range(3):
         mine = slice(rows_p.start[row], rows_p.start[row] + sizes_p[row])
         theirs = slice(rows_t.start[row], rows_t.start[row] + sizes_t[row])
         expected = all_with_all(predictions[mine], truths[theirs], crowd[theirs])
         p, t = np.nonzero(~(expected < MINIMUM_OVERLAP))  # areas that underflow: 0 / 0 overlaps, as pycocotools has it
-        here = slice(segments.start[row], segments.start[row] + segments.count[row])
+        here = slice(spans.start[row], spans.start[row] + spans.count[row])
         assert (pairs.prediction[here] == p).all()
         assert (pairs.truth[here] == t).all()
         np.testing.assert_array_equal(pairs.overlap[here], expected[p, t])
@@ -87,21 +87,21 @@ def test_crowded_rows_have_the_same_pairs_in_the_same_order(kind):
 def test_a_row_with_more_pairs_than_may_be_kept_has_none_and_others_have_theirs():
     r = np.random.default_rng(2)
     counts = np.array([5, 600, 5], np.int32)
-    rows = Segments(np.cumsum([0, *counts[:-1]]), counts)
+    rows = Spans(np.cumsum([0, *counts[:-1]]), counts)
     boxes = np.tile([0.0, 0.0, 10.0, 10.0], (counts.sum(), 1))
     crowd = r.random(len(boxes)) < 0.2
-    pairs, segments = find_pairs(boxes, rows, boxes, crowd, rows, most=np.array([25, 600 * 600 - 1, 24]))
-    assert segments.count.tolist() == [25, TOO_MANY, TOO_MANY]
-    assert segments.start.tolist() == [0, 25, 25]
+    pairs, spans = find_pairs(boxes, rows, boxes, crowd, rows, most=np.array([25, 600 * 600 - 1, 24]))
+    assert spans.count.tolist() == [25, TOO_MANY, TOO_MANY]
+    assert spans.start.tolist() == [0, 25, 25]
     assert len(pairs.overlap) == 25
-    whole, segments = find_pairs(boxes, rows, boxes, crowd, rows, most=np.array([25, 600 * 600, 25]))
-    assert segments.count.tolist() == [25, 600 * 600, 25]
+    whole, spans = find_pairs(boxes, rows, boxes, crowd, rows, most=np.array([25, 600 * 600, 25]))
+    assert spans.count.tolist() == [25, 600 * 600, 25]
     assert len(whole.overlap) == 600 * 600 + 50
 
 
 def test_kinds_are_found_by_name():
     assert "box" in kinds()
-    nothing = Segments(np.zeros(0, np.int64), np.zeros(0, np.int32))
+    nothing = Spans(np.zeros(0, np.int64), np.zeros(0, np.int32))
     with pytest.raises(KeyError):
         find_pairs(np.zeros((0, 4)), nothing, np.zeros((0, 4)), np.zeros(0, np.bool_), nothing, kind="smell")
 
@@ -112,8 +112,8 @@ def test_canonical_order(size):
     class_id = r.integers(0, 4, size).astype(np.int32)
     confidence, place = r.random(size).round(1), r.permutation(size).astype(np.int32)
     cut = size // 3
-    segments = Segments(np.array([0, cut]), np.array([cut, size - cut], np.int32))
-    order = canonical_order(read_only(class_id), confidence, place, segments)
+    spans = Spans(np.array([0, cut]), np.array([cut, size - cut], np.int32))
+    order = canonical_order(read_only(class_id), confidence, place, spans)
     for low, high in ((0, cut), (cut, size)):
         expected = low + np.lexsort((place[low:high], -confidence[low:high], class_id[low:high]))
         assert (order[low:high] == expected).all()
@@ -121,8 +121,8 @@ def test_canonical_order(size):
 
 def test_canonical_order_leaves_gaps_alone():
     class_id, confidence = np.array([9, 1, 0, 9], np.int32), np.zeros(4)
-    segments = Segments(np.array([1]), np.array([2], np.int32))
-    assert canonical_order(class_id, confidence, np.arange(4, dtype=np.int32), segments).tolist() == [0, 2, 1, 3]
+    spans = Spans(np.array([1]), np.array([2], np.int32))
+    assert canonical_order(class_id, confidence, np.arange(4, dtype=np.int32), spans).tolist() == [0, 2, 1, 3]
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -7,7 +7,7 @@ import random
 import numpy as np
 import pytest
 
-from services.common.readmodel.column_store import Growing, SegmentedColumns
+from services.common.readmodel.column_store import Growing, SpanColumns
 
 
 def test_what_was_handed_out_stays() -> None:
@@ -30,7 +30,7 @@ def test_what_was_handed_out_stays() -> None:
 @pytest.mark.parametrize("seed", range(5))
 def test_rows_are_replaced_cleared_and_compacted(seed: int) -> None:
     chance = random.Random(seed)
-    columns = SegmentedColumns({"a": "<i4", "b": "<f8"})
+    columns = SpanColumns({"a": "<i4", "b": "<f8"})
     rows: list[list[int]] = []
     held: list[tuple[list[np.ndarray], list[list[int]]]] = []
     compacted = 0
@@ -53,19 +53,19 @@ def test_rows_are_replaced_cleared_and_compacted(seed: int) -> None:
         assert columns.live == sum(map(len, rows))
         assert _rows(columns, len(rows)) == rows
         if chance.random() < 0.1:
-            segments = [
+            spans = [
                 columns.column("a")[start : start + count]
                 for start, count in zip(columns.start.tolist(), columns.count.tolist(), strict=True)
             ]
-            held.append((segments, [entries.copy() for entries in rows]))
+            held.append((spans, [entries.copy() for entries in rows]))
 
     assert compacted > 0
-    for segments, was in held:
-        assert [segment.tolist() for segment in segments[: len(was)]] == was
+    for spans, was in held:
+        assert [span.tolist() for span in spans[: len(was)]] == was
 
 
 def test_gaps_stay_small() -> None:
-    columns = SegmentedColumns({"a": "<i4"})
+    columns = SpanColumns({"a": "<i4"})
     columns.make_rows(10)
     entries = np.zeros(10_000, np.int32)
     for at in range(100):
@@ -74,9 +74,9 @@ def test_gaps_stay_small() -> None:
         assert len(columns.column("a")) <= columns.live / 0.7 + (1 << 14)
 
 
-def _rows(columns: SegmentedColumns, rows: int) -> list[list[int]]:
+def _rows(columns: SpanColumns, rows: int) -> list[list[int]]:
     a, b = columns.column("a"), columns.column("b")
-    segments = [slice(start, start + count) for start, count in zip(columns.start, columns.count, strict=True)][:rows]
-    for segment in segments:
-        assert (b[segment] == a[segment] * 0.5).all()
-    return [a[segment].tolist() for segment in segments]
+    spans = [slice(start, start + count) for start, count in zip(columns.start, columns.count, strict=True)][:rows]
+    for span in spans:
+        assert (b[span] == a[span] * 0.5).all()
+    return [a[span].tolist() for span in spans]
