@@ -13,7 +13,7 @@ from services.common.eventlog.handling import Read
 from sightline.evaluation import evaluate
 from tests.unit.evaluation import oracle
 from tests.unit.evaluation.synthetic import coco
-from tests.unit.metrics.saying import DATASET, committed, created, ended, truth, upsert
+from tests.unit.metrics.saying import DATASET, committed, created, ended, in_chunks, truth, upsert
 
 
 def said_by(files: tuple[dict[str, Any], list[dict[str, Any]]]) -> tuple[list[Any], list[Any]]:
@@ -163,3 +163,23 @@ async def test_truth_that_changes_after_predictions_is_paired_again(world):
         await world.until(lambda: world.settled("run_a"))
         summary = await world.summary("run_a")
         assert (summary["rows"], summary["predictions"]) == (0, 0)
+
+
+async def test_chunks_of_a_truth_survive_their_process(world):
+    boxes = [(1, (20.0 * i, 0.0, 10.0, 10.0), False) for i in range(6)]
+    chunks = in_chunks(truth("image-1", boxes, import_id="imp_t"), [2, 3, 1])
+    await world.mark(created("run_a", 1, 20))
+    await world.say(upsert("image-1", "run_a", [(1, box, 0.9) for _, box, _ in boxes]))
+    for chunk in chunks[:2]:
+        async with world.running():
+            await world.say(chunk)
+            await world.until(lambda: world.settled("run_a"))
+        assert (await world.summary("run_a"))["truths"] == 0
+    assert await world.store.count("truth_chunks", {}) == 2
+    async with world.running():
+        await world.say(chunks[2])
+        await world.mark(ended("imp_t", unlabel_others=True), committed(1, 30))
+        await world.until(lambda: world.settled("run_a"))
+    assert (await world.summary("run_a"))["counts"]["true_positive"] == 6
+    assert await world.store.count("truth_chunks", {}) == 0
+    assert sum((await world.log.end_offsets("dead-letters")).values()) == 0
