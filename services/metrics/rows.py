@@ -10,15 +10,15 @@ import numpy as np
 
 from services.common.eventlog.handling import Delete, Delivery, Document, Refused, Replace, Write
 from services.common.readmodel import collections
-from services.common.row_limits import BATCH_BYTES, MOST_PREDICTIONS, PAIR_BYTES, PREDICTION_BYTES, most_pairs
+from services.common.row_limits import BATCH_BYTES, MOST_PREDICTIONS, PAIR_BYTES, PREDICTION_BYTES
 from services.metrics.checks import TooMuch
 from services.metrics.columns import Block, PredictionTable
 from services.metrics.memory import KnownRun
 from services.metrics.merging import ALONE, CLEAR, NEW_IMPORT, Merged, Statements, merge
+from services.metrics.pairing import pair
 from services.metrics.truths import Truth, TruthBook
-from sightline.evaluation import canonical_order, find_pairs
-from sightline.evaluation.evidence import Floats, PairColumns, Spans
-from sightline.evaluation.pairs import TOO_MANY
+from sightline.evaluation import canonical_order
+from sightline.evaluation.evidence import Spans
 from sightline.wire.events.v1.predictions_pb2 import IMPORT_MODE_REPLACE, PredictionsDeleted, PredictionsUpserted
 
 RUN_ROWS = collections.RUN_ROWS.name
@@ -203,7 +203,8 @@ class RunRows:
         source = source[order]
         boxes = self._table.boxes[source]
         self._refuse_too_much(PREDICTION_BYTES * int(merged.rows.count.sum()))
-        pairs, pair_rows = _pairs(rows, boxes, merged.rows, truths)
+        pairing = pair(boxes, merged.rows, [_truth_of(row, truths) for row in rows])
+        pairs = pairing.pairs
         self._refuse_too_much(PREDICTION_BYTES * int(merged.rows.count.sum()) + PAIR_BYTES * len(pairs.overlap))
         class_ids = self._table.class_id[source].tobytes()
         confidences = confidence[order].tobytes()
@@ -215,11 +216,12 @@ class RunRows:
         pair_predictions, pair_truths = pairs.prediction.tobytes(), pairs.truth.tobytes()
         pair_overlaps = pairs.overlap.tobytes()
         spans = zip(merged.rows.start.tolist(), merged.rows.count.tolist(), merged.next_place.tolist(), strict=True)
-        pair_spans = zip(pair_rows.start.tolist(), pair_rows.count.tolist(), strict=True)
-        for row, (start, count, next_place), (first_pair, pair_count) in zip(rows, spans, pair_spans, strict=True):
-            if pair_count == TOO_MANY:
+        paired = zip(
+            pairing.rows.start.tolist(), pairing.rows.count.tolist(), pairing.least_overlap.tolist(), strict=True
+        )
+        for row, (start, count, next_place), (first_pair, pair_count, least) in zip(rows, spans, paired, strict=True):
+            if least == np.inf:
                 self._note_unpaired(row)
-                pair_count = 0
             end, last_pair = start + count, first_pair + pair_count
             document: dict[str, Any] = {
                 "_id": row.id,
@@ -240,6 +242,7 @@ class RunRows:
                 "places": places[4 * start : 4 * end],
                 "uuids": uuids[16 * start : 16 * end],
                 "import_marks": marks[start:end],
+                "least_overlap": None if least == np.inf else least,
                 "pair_count": pair_count,
                 "pair_predictions": pair_predictions[4 * first_pair : 4 * last_pair],
                 "pair_truths": pair_truths[4 * first_pair : 4 * last_pair],
@@ -284,28 +287,6 @@ def _only(merged: Merged, rows: Sequence[int]) -> Merged:
     )
 
 
-def _pairs(rows: Sequence[RunRow], boxes: Floats, spans: Spans, truths: TruthBook) -> tuple[PairColumns, Spans]:
-    """Pairs of rows with their truth. A row without truth, or of a run that isn't known, has none."""
-    places: dict[str, int] = {}
-    used: list[Truth] = []
-    truth_of: list[int] = []
-    for row in rows:
-        truth = None if row.dataset_version is None else truths.at(row.row, row.dataset_version)
-        if truth is None:
-            truth_of.append(0)
-            continue
-        if truth.id not in places:
-            used.append(truth)
-            places[truth.id] = len(used)
-        truth_of.append(places[truth.id])
-    count = np.array([0] + [truth.document["count"] for truth in used], np.int32)
-    start = np.cumsum(count, dtype=np.int64) - count
-    chosen = np.array(truth_of, np.int64)
-    return find_pairs(
-        boxes,
-        spans,
-        np.frombuffer(b"".join([truth.document["boxes"] for truth in used]), np.float64).reshape(-1, 4),
-        np.frombuffer(b"".join([truth.document["crowds"] for truth in used]), np.uint8).view(np.bool_),
-        Spans(start[chosen], count[chosen]),
-        most=most_pairs(spans.count),
-    )
+def _truth_of(row: RunRow, truths: TruthBook) -> Truth | None:
+    """What a row pairs with: nothing where it isn't labelled, or its run isn't known."""
+    return None if row.dataset_version is None else truths.at(row.row, row.dataset_version)

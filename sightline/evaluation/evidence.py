@@ -74,7 +74,8 @@ class Evidence:
     """The evidence of one run over the rows in its scope.
 
     `ordinal` (one per row) is the row's place in the dataset's order: equal confidences across rows go by it.
-    `class_count` is one more than the highest class id: kernels allocate by it.
+    `class_count` is one more than the highest class id: kernels allocate by it. Pairs that overlap less than
+    `least_overlap` may be missing: what is asked at a lower IoU isn't exact.
     """
 
     class_count: int
@@ -85,6 +86,7 @@ class Evidence:
     prediction_rows: Spans
     pairs: PairColumns
     pair_rows: Spans
+    least_overlap: float = MINIMUM_OVERLAP
 
     @property
     def row_count(self) -> int:

@@ -22,8 +22,9 @@ def find_pairs(
     *,
     kind: str = "box",
     most: Longs | None = None,
+    minimum: float = MINIMUM_OVERLAP,
 ) -> tuple[PairColumns, Spans]:
-    """Pairs of all rows whose overlap is at least `MINIMUM_OVERLAP`, across classes, sorted by prediction, then truth.
+    """Pairs of all rows whose overlap is at least `minimum`, across classes, sorted by prediction, then truth.
 
     For boxes, `predictions` is (P, 4) and `truths` (T, 4): x, y, width, height in pixels. Predictions are expected in
     canonical order, since pairs name them by their index inside the row. A row with more pairs than `most` says of it
@@ -46,7 +47,7 @@ def find_pairs(
             truth_rows.start,
             truth_rows.count,
             rows,
-            MINIMUM_OVERLAP,
+            minimum,
             most_pairs,
             count,
         )

@@ -39,7 +39,8 @@ Packed arrays are little-endian `bytes`, as on the wire.
     dataset_id, run_id, global_key, partition, dataset_version (null while the run is not known), import_id (of the last
     import that reached it; single writes leave it as it is), next_place, count, class_ids, boxes, confidences, areas,
     places (int32), uuids (given, or made from content), import_marks (uint8: 1 where import_id said it),
-    pair_count, pair_predictions (int32), pair_truths (int32), pair_overlaps (float64);
+    least_overlap (from which on all pairs are there; null: they are too many, and none is), pair_count,
+    pair_predictions (int32), pair_truths (int32), pair_overlaps (float64);
     predictions in canonical order (class, confidence descending with NaN as 1, place), pairs by (prediction, truth)
 
 ``row_partitions`` (one document per group and partition, written by the group's owner): what markers have told

@@ -11,7 +11,15 @@ import numpy as np
 from services.common.readmodel.column_store import SpanColumns
 from services.common.readmodel.following import Standing
 from services.common.readmodel.tables import RunTable, TruthTable
-from sightline.evaluation.evidence import Evidence, Longs, PairColumns, PredictionColumns, Spans, TruthColumns
+from sightline.evaluation.evidence import (
+    MINIMUM_OVERLAP,
+    Evidence,
+    Longs,
+    PairColumns,
+    PredictionColumns,
+    Spans,
+    TruthColumns,
+)
 
 _NO_ROW = -1
 _GENERATIONS = itertools.count(1)
@@ -93,6 +101,7 @@ class JoinedRun:
                     run.pairs.column("pair_overlaps"),
                 ),
                 pair_rows=_spans(run.pairs, rows),
+                least_overlap=float(run.least_overlap[labelled].max(initial=MINIMUM_OVERLAP)),
             ),
             rows=layout.names,
             progress=standing,

@@ -19,7 +19,7 @@ from services.common.eventlog.handling import Read
 from services.common.readmodel.collections import RUN_ROWS, TRUTHS, under
 from services.common.readmodel.column_store import SpanColumns
 from services.common.readmodel.feed import Change, FeedLost
-from sightline.evaluation.evidence import Ints, Longs
+from sightline.evaluation.evidence import MINIMUM_OVERLAP, Ints, Longs
 
 Fields = Mapping[str, Any]
 
@@ -101,7 +101,7 @@ class RunTable(Table):
     """What a run predicted, with its pairs."""
 
     collection = RUN_ROWS.name
-    fields = (*_PREDICTIONS, *_PAIRS, "pair_count")
+    fields = (*_PREDICTIONS, *_PAIRS, "pair_count", "least_overlap")
 
     def __init__(self, project_id: str, run_id: str) -> None:
         super().__init__(project_id, run_id)
@@ -109,6 +109,8 @@ class RunTable(Table):
         self.pairs = SpanColumns(_PAIRS)
         self.there = np.zeros(0, np.bool_)
         """By row: whether the run has said anything of it, and be it nothing."""
+        self.least_overlap = np.zeros(0, np.float64)
+        """By row: from which overlap on its pairs are whole; infinite: none is kept."""
 
     @property
     def nbytes(self) -> int:
@@ -153,6 +155,8 @@ class RunTable(Table):
         self.pairs.make_rows(len(self.names))
         self.there = _longer(self.there, len(self.predictions.start))
         self.there[rows] = True
+        self.least_overlap = _longer(self.least_overlap, len(self.there))
+        self.least_overlap[rows] = [least_overlap(document) for document in documents.values()]
         predictions = _columns([*documents.values()], _PREDICTIONS)
         confidence = predictions["confidences"]
         predictions["confidences"] = np.where(np.isnan(confidence), 1.0, confidence)
@@ -292,6 +296,12 @@ class TruthTable(Table):
 
     def _place(self, row: int) -> tuple[int, str]:
         return int(self._ordinal[row]), self.names[row]
+
+
+def least_overlap(fields: Fields) -> float:
+    """From which overlap on the pairs of a run row are whole; infinite: they are too many, and none is kept."""
+    least = fields.get("least_overlap", MINIMUM_OVERLAP)
+    return float("inf") if least is None else least
 
 
 def _until(fields: Fields) -> float:

@@ -16,6 +16,7 @@ from services.common.eventlog.handling import Read, Replace, UpdateMany
 from services.common.readmodel.columns import Columns, UnknownRun
 from services.common.readmodel.mongo import ReadModel
 from services.common.readmodel.snapshot import Snapshot
+from services.common.row_limits import MOST_PREDICTIONS, MOST_TRUTHS, PAIR_BYTES, PREDICTION_BYTES, RUN_ROW_BYTES
 from tests.integration.readmodel.conftest import FailCommands
 from tests.integration.readmodel.documents import GROUP, PROJECT, Writer, expected, run_row, shown, truth
 
@@ -413,3 +414,49 @@ async def test_what_can_t_be_followed_is_read_anew(store: ReadModel, columns: Co
         await asyncio.sleep(0.3)
         await view.reach(revs(several), timeout=5)
         assert shown(view.current) == await expected(store, "run_a", 1)
+
+
+async def test_the_fullest_rows_there_may_be_are_stored_and_followed(store: ReadModel, columns: Columns) -> None:
+    """Documents near MongoDB's limit, several in a transaction, come through the change stream."""
+    writer = Writer(store, 0, 1, [*RUNS], NAMES)
+    await writer.remember(RUNS)
+    chance = random.Random(1)
+    pairs = (RUN_ROW_BYTES - PREDICTION_BYTES * MOST_PREDICTIONS) // PAIR_BYTES
+    full_row = {
+        "count": MOST_PREDICTIONS,
+        "class_ids": np.ones(MOST_PREDICTIONS, "<i4").tobytes(),
+        "places": np.arange(MOST_PREDICTIONS, dtype="<i4").tobytes(),
+        **{name: bytes(8 * MOST_PREDICTIONS) for name in ("confidences", "areas")},
+        "boxes": bytes(32 * MOST_PREDICTIONS),
+        "uuids": bytes(16 * MOST_PREDICTIONS),
+        "import_marks": bytes(MOST_PREDICTIONS),
+        "least_overlap": 0.2,
+        "pair_count": pairs,
+        **{name: bytes(4 * pairs) for name in ("pair_predictions", "pair_truths")},
+        "pair_overlaps": np.full(pairs, 0.5).tobytes(),
+    }
+    full_truth = {
+        "count": MOST_TRUTHS,
+        "class_ids": np.ones(MOST_TRUTHS, "<i4").tobytes(),
+        **{name: bytes(8 * MOST_TRUTHS) for name in ("areas", "annotation_ids")},
+        "boxes": bytes(32 * MOST_TRUTHS),
+        "crowds": bytes(MOST_TRUTHS),
+    }
+    row = {**run_row(chance, "n" * 199 + "1", "run_a"), **full_row}
+    other = {**run_row(chance, "n2", "run_a"), **full_row}
+    truths = [{**truth(chance, "n1", 1), "_id": f"{row['row']}@1", **full_truth}, truth(chance, "n2", 1)]
+    async with columns.run(PROJECT, "run_a") as view:
+        assert view.evidence.least_overlap == 0.05
+        await writer.commit([Replace("truths", each) for each in truths])
+        for last in ({}, {"least_overlap": 0.3}):
+            await writer.commit([Replace("run_rows", row), Replace("run_rows", {**other, **last})])
+        await view.reach({0: writer.rev}, timeout=20)
+        assert sorted(view.evidence.truth_rows.count.tolist())[1] == MOST_TRUTHS
+        assert view.evidence.prediction_rows.count.tolist() == [MOST_PREDICTIONS] * 2
+        assert view.evidence.pair_rows.count.tolist() == [pairs] * 2
+        assert view.evidence.least_overlap == 0.3
+    again = Columns(store, 1 << 30)
+    async with again.run(PROJECT, "run_a") as view:
+        assert view.evidence.pair_rows.count.tolist() == [pairs] * 2
+        assert view.evidence.least_overlap == 0.3
+    await again.close()

@@ -9,7 +9,7 @@ import pytest
 
 from services.common.eventlog.handling import Delivery
 from services.common.eventlog.topics import GROUND_TRUTH, PREDICTIONS
-from services.metrics import rows
+from services.metrics import pairing, rows
 from services.metrics.checks import TooMuch
 from tests.unit.metrics.partition import Partition
 from tests.unit.metrics.saying import created, delete, deliveries, keys_of, truth, upsert, uuid
@@ -73,7 +73,34 @@ def test_a_full_row_can_be_deleted_from(monkeypatch):
 
 
 def limit_pairs(monkeypatch, most: int) -> None:
-    monkeypatch.setattr(rows, "most_pairs", lambda predictions: np.full(len(predictions), most, np.int64))
+    monkeypatch.setattr(pairing, "most_pairs", lambda predictions: np.full(len(predictions), most, np.int64))
+
+
+def test_of_too_many_pairs_those_that_overlap_least_are_left_out_and_the_row_says_so(monkeypatch):
+    """Overlaps of a prediction with truths: 1, 0.5, 0.4, 0.25 and 0.1."""
+    marked = [(1, (0.0, 0.0, 10.0 * share, 10.0), False) for share in (1, 0.5, 0.4, 0.25, 0.1)]
+    found = [(1, BOX, 0.9), (1, BOX, 0.8)]
+    kept: dict[int, tuple[float | None, list[float]]] = {}
+    for most in (10, 9, 8, 7, 6, 5, 4, 3, 2, 1):
+        limit_pairs(monkeypatch, most)
+        partition = Partition()
+        partition.feed(deliveries(GROUND_TRUTH, 0, [truth(KEY, marked), truth(OTHER, marked[:1])]))
+        said = [upsert(key, "run_a", found[: 1 if key == OTHER else 2]) for key in (KEY, OTHER)]
+        partition.feed(deliveries(PREDICTIONS, 0, [RUN, *said]))
+        by_key = {d["global_key"]: d for d in partition.store["run_rows"].values()}
+        assert (by_key[OTHER]["least_overlap"], by_key[OTHER]["pair_count"]) == (0.05, 1)
+        row = by_key[KEY]
+        overlaps = np.frombuffer(row["pair_overlaps"]).tolist()
+        assert np.frombuffer(row["pair_predictions"], "<i4").tolist() == [
+            p for p in range(2) for _ in range(len(overlaps) // 2)
+        ]
+        kept[most] = row["least_overlap"], overlaps[: len(overlaps) // 2]
+        assert bool(partition.refused()) == (row["least_overlap"] is None)
+    assert kept[10] == (0.05, [1, 0.5, 0.4, 0.25, 0.1])
+    assert kept[9] == kept[8] == (0.2, [1, 0.5, 0.4, 0.25])
+    assert kept[7] == kept[6] == (0.3, [1, 0.5, 0.4])
+    assert kept[5] == kept[4] == (0.5, [1, 0.5])
+    assert kept[3] == kept[2] == kept[1] == (None, [])
 
 
 @pytest.mark.parametrize("order", ["truth first", "predictions first", "run last"])
@@ -99,6 +126,7 @@ def test_too_many_pairs_are_told_and_the_row_is_kept_without_them_whatever_came_
     assert "more pairs" in reason
     found = {d["global_key"]: d for d in partition.store["run_rows"].values()}
     assert (found[KEY]["count"], found[KEY]["pair_count"], found[KEY]["pair_overlaps"]) == (3, 0, b"")
+    assert found[KEY]["least_overlap"] is None
     assert (found[OTHER]["count"], found[OTHER]["pair_count"]) == (3, 3)
 
     partition.feed(deliveries(GROUND_TRUTH, 0, [truth(KEY, [(1, BOX, False)])]))

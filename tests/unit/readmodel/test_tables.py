@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -185,3 +187,15 @@ def test_rows_find_each_other_whichever_comes_first() -> None:
         seen.append((columns.evidence.prediction_rows.count.tolist(), columns.unlabelled_rows))
 
     assert seen == [([0], 1), ([0, 2], 1), ([2, 2, 2], 0), ([2, 2, 2, 0], 1)]
+
+
+def test_evidence_says_from_which_overlap_on_the_pairs_of_labelled_rows_are_whole() -> None:
+    truths = truth_table(1, [truth_change("put", "a", 1), truth_change("put", "b", 1)])
+    run = run_table()
+    joined = JoinedRun(run, truths)
+    seen: list[float] = []
+    for name, least in (("a", 0.05), ("b", 0.2), ("unlabelled", 0.5), ("a", None), ("a", 0.1), ("b", 0.05)):
+        change = run_change("put", name, 2)
+        run.follow([replace(change, fields={**change.fields, "least_overlap": least})])
+        seen.append(joined.at({}).evidence.least_overlap)
+    assert seen == [0.05, 0.2, 0.2, math.inf, 0.2, 0.1]
