@@ -10,7 +10,7 @@ import numpy as np
 
 from services.common.runtime.errors import Problem
 from sightline.evaluation.conventions import DEFAULT_CONFIDENCE, DEFAULT_IOU
-from sightline.evaluation.evidence import MINIMUM_OVERLAP, Floats
+from sightline.evaluation.evidence import MINIMUM_OVERLAP, Evidence, Floats
 
 NOTHING = "null"
 """How a threshold from which nothing counts is written in a URL."""
@@ -74,6 +74,19 @@ def from_text(
             )
         by_class[name] = _parsed(value)
     return Thresholds(iou, DEFAULT_CONFIDENCE if confidence is None else _parsed(confidence), by_class)
+
+
+def check_kept(iou: float, evidence: Evidence) -> None:
+    """Refuse an IoU for which pairs would be missing: of a row that has too many, only the larger overlaps are kept."""
+    least = evidence.least_overlap
+    if iou < least:
+        kept = f"from {least} on are kept" if least <= 1 else "are too many to keep any"
+        raise Problem(
+            422,
+            "iou-out-of-range",
+            "the IoU is out of range for this run",
+            f"in one of its images predictions and truths are so crowded that overlaps {kept}",
+        )
 
 
 def unknown_class(names: Mapping[int, str]) -> Problem:

@@ -9,7 +9,7 @@ from pydantic import Field
 from services.query.answers import Answer, Number
 from services.query.measured import measured
 from services.query.sources import Sources
-from services.query.thresholds import Thresholds
+from services.query.thresholds import Thresholds, check_kept
 from services.query.views.freshness import Freshness
 from sightline.evaluation.confusion import confusion_matrix
 
@@ -42,6 +42,7 @@ async def run_confusion_matrix(sources: Sources, run_id: str, thresholds: Thresh
     """The confusion matrix of a run at thresholds, for every class that has truths or predictions."""
     async with measured(sources, run_id) as run:
         evidence = run.evidence
+        check_kept(thresholds.iou, evidence)
         least = thresholds.per_class(run.names, evidence.class_count)
         matrix = await asyncio.to_thread(confusion_matrix, evidence, thresholds.iou, least)
         present = await sources.counting.present(run_id, run.view)

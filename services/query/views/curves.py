@@ -8,7 +8,7 @@ from pydantic import Field
 from services.query.answers import Answer
 from services.query.measured import measured
 from services.query.sources import Sources
-from services.query.thresholds import Thresholds
+from services.query.thresholds import Thresholds, check_kept
 from services.query.views.freshness import Freshness
 from sightline.evaluation.curves import Curve, curve
 
@@ -40,6 +40,7 @@ async def run_curves(sources: Sources, run_id: str, *, iou: float, points: int) 
     """Curves of at most `points` points a class, evenly thinned, both ends kept."""
     Thresholds(iou=iou)
     async with measured(sources, run_id) as run:
+        check_kept(iou, run.evidence)
         sums = await sources.counting.sums(run_id, run.view, iou)
         present = await sources.counting.present(run_id, run.view)
         return RunCurves(

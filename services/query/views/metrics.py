@@ -12,7 +12,7 @@ from services.query.answers import Answer, Number
 from services.query.measured import measured
 from services.query.reads import Document
 from services.query.sources import Sources
-from services.query.thresholds import Thresholds
+from services.query.thresholds import Thresholds, check_kept
 from services.query.views.freshness import Freshness
 from sightline.evaluation.report import counts_report
 
@@ -80,6 +80,7 @@ async def run_metrics(sources: Sources, run_id: str, thresholds: Thresholds, *, 
     """Counts at the thresholds, at least as fresh as the COCO numbers beside them. `cached` False counts anew."""
     async with measured(sources, run_id) as run:
         evidence = run.evidence
+        check_kept(thresholds.iou, evidence)
         least = thresholds.per_class(run.names, evidence.class_count)
         counts = await sources.counting.counts(run_id, run.view, thresholds.iou, least, cached=cached)
         present = await sources.counting.present(run_id, run.view)

@@ -10,12 +10,13 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
+from services.common.readmodel.tables import least_overlap
 from services.common.runtime.errors import not_found
 from services.query.answers import Answer, Number
 from services.query.measured import run_document
 from services.query.reads import Document
 from services.query.sources import Sources
-from services.query.thresholds import Thresholds
+from services.query.thresholds import Thresholds, check_kept
 from services.query.views.ontologies import class_name, class_names
 from services.query.views.rows import RowCounts, data_row_fields, row_numbers
 from sightline.evaluation.counts import row_values_of_matches
@@ -62,7 +63,10 @@ class RowTruth(Answer):
 
 
 class RowPair(Answer):
-    """A prediction and a truth, by index, that overlap by 0.05 or more, whatever their classes."""
+    """A prediction and a truth, by index, that overlap by 0.05 or more, whatever their classes.
+
+    Of more than can be kept only those that overlap more.
+    """
 
     prediction: int
     truth: int
@@ -102,6 +106,7 @@ async def run_row(sources: Sources, run_id: str, global_key: str, thresholds: Th
     if data_row is None and truth is None and run_row is None:
         raise not_found("row", "the run's dataset has no row of this global_key")
     evidence = _evidence(truth or _NONE, run_row or _NONE)
+    check_kept(thresholds.iou, evidence)
     matches = match(evidence, thresholds.iou, thresholds.per_class(names, evidence.class_count))
     values = row_values_of_matches(evidence, matches)
     return RunRowInFull(
@@ -177,6 +182,7 @@ def _evidence(truth: Document, run_row: Document) -> Evidence:
         prediction_rows=_whole(len(predictions.class_id)),
         pairs=pairs,
         pair_rows=_whole(len(pairs.truth)),
+        least_overlap=least_overlap(run_row),
     )
 
 

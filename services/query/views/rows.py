@@ -17,7 +17,7 @@ from services.query.answers import Answer, Number, Page
 from services.query.measured import Measured, measured
 from services.query.reads import Document
 from services.query.sources import Sources
-from services.query.thresholds import Thresholds, unknown_class
+from services.query.thresholds import Thresholds, check_kept, unknown_class
 from services.query.views.assets import asset_link
 from sightline.evaluation.counts import Counts, RowValues, row_values_of_matches
 from sightline.evaluation.evidence import Bools, Evidence, Floats, Longs, Spans
@@ -192,6 +192,7 @@ def _find(run: Measured, query: RowQuery, after: list[tokens.Plain] | None, page
 def _matches(run: Measured, query: RowQuery) -> Matches:
     """Matches at the thresholds; of classes that aren't asked for, nothing counts and nothing is missed."""
     evidence = run.evidence
+    check_kept(query.thresholds.iou, evidence)
     least = query.thresholds.per_class(run.names, evidence.class_count)
     if not query.classes:
         return match(evidence, query.thresholds.iou, least)
