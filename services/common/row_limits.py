@@ -17,8 +17,8 @@ PAIR_BYTES = 16
 RUN_ROW_BYTES = 15_000_000
 """Predictions and pairs of a run and a row together."""
 
-BATCH_BYTES = 48_000_000
-"""What a batch of several events may write of rows in one transaction."""
+BATCH_BYTES = 16_000_000
+"""What a batch of several events may write of rows in a transaction, which MongoDB has to hold in its cache."""
 
 
 def most_pairs(predictions: npt.NDArray[np.int32]) -> npt.NDArray[np.int64]:

@@ -22,7 +22,8 @@ from services.common.readmodel.driver import Client, Database, Document, Operati
 
 _TRANSIENT = "TransientTransactionError"
 _UNKNOWN = "UnknownTransactionCommitResult"
-_TOO_LARGE = (257, 10334)  # TransactionTooLarge, BSONObjectTooLarge
+_TOO_LARGE = {257, 10334}  # TransactionTooLarge, BSONObjectTooLarge
+_NO_ROOM = 388  # TransactionTooLargeForCache: what else is in the cache has a part in it, so it may pass
 
 
 class _OtherRev(LostRace):
@@ -54,9 +55,11 @@ async def commit(
             if time.monotonic() > deadline:
                 raise
         except PyMongoError as error:
-            if isinstance(error, DocumentTooLarge) or _code(error) in _TOO_LARGE:
+            codes = _codes(error)
+            no_room, late = _NO_ROOM in codes, time.monotonic() > deadline
+            if isinstance(error, DocumentTooLarge) or codes & _TOO_LARGE or (no_room and late):
                 raise BatchTooLarge(str(error)) from error
-            if not error.has_error_label(_TRANSIENT) or time.monotonic() > deadline:
+            if late or not (no_room or error.has_error_label(_TRANSIENT)):
                 raise
         await _refuse_other(database, progress, expected_rev)
         if time.monotonic() > begun + IDLE_SECONDS / 2:
@@ -108,8 +111,12 @@ async def _refuse_other(database: Database, progress: Document, expected_rev: in
         raise LostRace(f"{progress['_id']} stands at {rev}, not at {expected_rev}")
 
 
-def _code(error: PyMongoError) -> int | None:
-    return error.code if isinstance(error, OperationFailure) else None
+def _codes(error: PyMongoError) -> set[int | None]:
+    """What an error is about, and the single writes of a bulk that it stands for."""
+    if not isinstance(error, OperationFailure):
+        return set()
+    writes: Sequence[Document] = (error.details or {}).get("writeErrors", ())
+    return {error.code, *(each["code"] for each in writes)}
 
 
 def _pauses() -> Iterator[float]:

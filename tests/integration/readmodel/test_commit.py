@@ -183,6 +183,20 @@ async def test_what_is_too_large_for_a_transaction_is_said(store: ReadModel) -> 
     assert await store.read_progress(GROUP, 0) == Progress()
 
 
+async def test_what_finds_no_room_in_the_cache_is_tried_again_and_then_too_large(
+    store: ReadModel, fail_commands: FailCommands
+) -> None:
+    writes = [Replace("truths", {"_id": "a"})]
+    await fail_commands("update", times=3, errorCode=388)
+    await store.commit(GROUP, 0, expected_rev=0, progress=Progress(1), writes=writes)
+    assert await store.get("truths", "a") == {"_id": "a"}
+
+    hasty = ReadModel(store.client, store.database.name, commit_seconds=0.2)
+    await fail_commands("update", times=1000, errorCode=388)
+    with pytest.raises(BatchTooLarge):
+        await hasty.commit(GROUP, 0, expected_rev=1, progress=Progress(2), writes=writes)
+
+
 async def test_a_server_killed_over_and_over_loses_nothing_and_applies_nothing_twice(tmp_path: Path) -> None:
     """Every commit counts its rev into a document; readers follow it all the way, over every restart."""
     mongod = Mongod.prepare(tmp_path)
