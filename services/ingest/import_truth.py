@@ -33,7 +33,7 @@ _KEYS_PER_READ = 5_000
 
 _WITHHELD = "row_withheld", "Another annotation of its image was rejected, so the row keeps the truth it had."
 _UNKNOWN_CLASS = "unknown_class", "The ontology has no such class."
-_TOO_MANY = "too_many_in_row", f"An image has at most {MOST_TRUTHS:,} annotations."
+_TOO_MANY = "too_many_in_row", f"Its image has more than {MOST_TRUTHS:,} annotations: the row keeps the truth it had."
 
 
 class TruthImport:
@@ -105,7 +105,8 @@ def _said(job: Job, truth: Truth, known: Lookup) -> npt.NDArray[np.bool_]:
         if unknown:
             fine = np.isin(records["category_id"], known.ids)
             said[image] &= fine.all()
-        said[image] &= len(records) <= MOST_TRUTHS
+        too_many = len(records) > MOST_TRUTHS
+        said[image] &= not too_many
         if said[image]:
             box = records["box"]
             width, height = truth.widths[image], truth.heights[image]
@@ -115,12 +116,8 @@ def _said(job: Job, truth: Truth, known: Lookup) -> npt.NDArray[np.bool_]:
                 out = (box[:, :2] < -1).any(axis=1) | (corner > (width + 1, height + 1)).any(axis=1)
                 job.warnings["outside_picture"] += int(np.count_nonzero(out))
             continue
-        for rank, (place, ok) in enumerate(zip(records["place"].tolist(), fine.tolist(), strict=True)):
-            code, message = _WITHHELD
-            if not ok:
-                code, message = _UNKNOWN_CLASS
-            elif rank >= MOST_TRUTHS:
-                code, message = _TOO_MANY
+        for place, ok in zip(records["place"].tolist(), fine.tolist(), strict=True):
+            code, message = (_TOO_MANY if too_many else _WITHHELD) if ok else _UNKNOWN_CLASS
             job.reject([Rejection(place + 1, code, message, f"annotations[{place}]")])
     return said
 

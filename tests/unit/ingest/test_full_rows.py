@@ -39,10 +39,10 @@ def test_an_image_with_too_many_annotations_keeps_its_truth(job: Job, monkeypatc
     assert dict(zip(truth.names, said.tolist(), strict=True)) == {"1.jpg": True, "2.jpg": False, "3.jpg": True}
     assert [(r.number, r.code, r.where) for r in job.rejections.kept] == [
         (3, "unknown_class", "annotations[2]"),
-        (4, "row_withheld", "annotations[3]"),
+        (4, "too_many_in_row", "annotations[3]"),
         (5, "too_many_in_row", "annotations[4]"),
     ]
-    assert "at most 100,000 annotations" in job.rejections.kept[2].message
+    assert "more than 100,000 annotations" in job.rejections.kept[2].message
 
 
 def test_predictions_beyond_what_a_row_holds_are_left_out_over_all_blocks_of_an_upload(job: Job) -> None:
