@@ -45,6 +45,14 @@ STORIES: dict[str, tuple[list[Event], int | None]] = {
     "another dataset's commit": ([in_chunks(WHOLE, [2, 4])[0], committed(1, 3, "z"), in_chunks(WHOLE, [2, 4])[1]], 6),
     "a commit": ([NEWER, in_chunks(WHOLE, [2, 4])[0], committed(1, 3), in_chunks(WHOLE, [2, 4])[1]], 1),
     "a commit, then all": ([NEWER, in_chunks(WHOLE, [2, 4])[0], committed(1, 3), *in_chunks(WHOLE, [2, 4])], 6),
+    "a chunk of another truth": (
+        [*in_chunks(WHOLE, [2, 3, 1])[:1], in_chunks(NEWER, [0, 1, 0])[1], *in_chunks(WHOLE, [2, 3, 1])[1:]],
+        6,
+    ),
+    "a chunk of another number of chunks": (
+        [*in_chunks(WHOLE, [2, 3, 1])[:1], in_chunks(WHOLE, [2, 4])[1], *in_chunks(WHOLE, [2, 3, 1])[1:]],
+        6,
+    ),
     "a chunk twice": ([*in_chunks(WHOLE, [2, 3, 1])[:2], *in_chunks(WHOLE, [2, 3, 1])[1:]], 6),
     "two rows": (
         [
