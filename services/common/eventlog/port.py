@@ -25,6 +25,8 @@ class Message:
     value: bytes
     partition: int | None = None
     headers: tuple[tuple[str, bytes], ...] = ()
+    time_unix_ms: int | None = None
+    """None: the moment of appending."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,7 +72,8 @@ class SqliteLog(EventLog):
             partition = self._partition_ids[message.topic, number]
             rows = placed.setdefault(partition, [])
             targets.append((message.topic, number, partition, len(rows)))
-            rows.append((now, message.key, pack_headers(message.headers), message.value))
+            time = now if message.time_unix_ms is None else message.time_unix_ms
+            rows.append((time, message.key, pack_headers(message.headers), message.value))
             weight += len(message.key) + len(message.value)
         touched = {topic for topic, *_ in targets}
 
