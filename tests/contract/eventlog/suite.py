@@ -210,13 +210,13 @@ class LogContract:
         assert position.partition == partition_of(b"k\xff", 4)
         (record,) = await log.read(position.topic, position.partition, position.offset)
         assert (record.key, record.value, record.headers) == (message.key, message.value, message.headers)
+        assert (record.topic, record.partition, record.offset) == (names.rows, position.partition, 0)
+        assert record.time_unix_ms > 1_600_000_000_000
 
     async def test_a_message_keeps_the_time_it_is_given(self, log: EventLog, names: Names) -> None:
         await log.append([Message(names.single, b"k", b"v", time_unix_ms=1_234_567_890_123)])
         (record,) = await log.read(names.single, 0, 0)
         assert record.time_unix_ms == 1_234_567_890_123
-        assert (record.topic, record.partition, record.offset) == (names.rows, position.partition, 0)
-        assert record.time_unix_ms > 1_600_000_000_000
 
     async def test_empty_keys_and_values_are_kept(self, log: EventLog, names: Names) -> None:
         (position,) = await log.append([Message(names.single, b"", b"")])
