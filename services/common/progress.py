@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from services.common.eventlog.handling import Read, Write
+from services.common.documents import Read, Write
 from services.common.eventlog.port import Message
 
 

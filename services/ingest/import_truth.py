@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator, Iterator
 import numpy as np
 import numpy.typing as npt
 
+from services.common.documents import Read
 from services.common.eventlog.consumer import RunLoop
-from services.common.eventlog.handling import Read
 from services.common.eventlog.port import EventLog, Message
 from services.common.eventlog.topics import GROUND_TRUTH, row_key
 from services.common.readmodel.mongo import ReadModel

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
 
-from services.common.eventlog.handling import Read, Replace
+from services.common.documents import Read, Replace
 from services.common.eventlog.port import EventLog, LogError, Message, MessageTooLarge, Position
 from services.common.eventlog.processes import here, started
 from services.common.readmodel.collections import IMPORT_ERRORS, IMPORT_JOBS, IMPORTS

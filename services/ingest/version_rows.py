@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from services.common.documents import Read
 from services.common.eventlog.consumer import RunLoop
-from services.common.eventlog.handling import Read
 from services.common.eventlog.port import EventLog, Position
 from services.common.eventlog.topics import DATA_ROWS, GROUND_TRUTH, row_key
 from services.common.readmodel.mongo import ReadModel

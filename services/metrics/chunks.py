@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from services.common.eventlog.handling import Delete, DeleteMany, Delivery, Document, Replace, Write
+from services.common.documents import Delete, DeleteMany, Document, Replace, Write
+from services.common.eventlog.handling import Delivery
 from services.common.readmodel import collections
 from services.common.truth_chunks import ChunkedTruth, ChunkRefused, follow
 from services.metrics.checks import Invalid

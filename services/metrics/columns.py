@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from services.common.eventlog.handling import Delivery, Document
+from services.common.documents import Document
+from services.common.eventlog.handling import Delivery
 from services.metrics.identity import IDENTITY_BYTES, content_identities
 from services.metrics.merging import NAMED, STORED, TAKE_BACK
 from sightline.evaluation.evidence import Floats, Ints

@@ -7,18 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from services.common.eventlog.handling import (
-    Batch,
-    Delivery,
-    Handler,
-    Outcome,
-    Read,
-    Refused,
-    Replace,
-    State,
-    UpdateMany,
-    Write,
-)
+from services.common.documents import Read, Replace, State, UpdateMany, Write
+from services.common.eventlog.handling import Batch, Delivery, Handler, Outcome, Refused
 from services.common.eventlog.topics import GROUND_TRUTH, PREDICTIONS
 from services.common.readmodel import collections
 from services.metrics.checks import Invalid, TooMuch, check_id, checked_row

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
-from services.common.eventlog.handling import Batch, Document, Read, State, blame_events
+from services.common.documents import Document, Read, State
+from services.common.eventlog.handling import Batch, blame_events
 from services.common.progress import ProgressStore
 from services.metrics.memory import PartitionMemory
 from services.metrics.needs import first_reads, further_reads

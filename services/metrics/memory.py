@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
-from services.common.eventlog.handling import Document
+from services.common.documents import Document
 from sightline.wire.events.v1.markers_pb2 import RunCreated, VersionCommitted
 
 GROUP = "metrics.rows"

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from services.common.eventlog.handling import Batch, Read, State
+from services.common.documents import Read, State
+from services.common.eventlog.handling import Batch
 from services.common.eventlog.topics import row_key
 from services.metrics.chunks import TRUTH_CHUNKS
 from services.metrics.memory import PartitionMemory

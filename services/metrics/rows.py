@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from services.common.eventlog.handling import Delete, Delivery, Document, Refused, Replace, Write
+from services.common.documents import Delete, Document, Replace, Write
+from services.common.eventlog.handling import Delivery, Refused
 from services.common.readmodel import collections
 from services.common.row_limits import BATCH_BYTES, MOST_PREDICTIONS, PAIR_BYTES, PREDICTION_BYTES
 from services.metrics.checks import TooMuch

@@ -10,8 +10,9 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
+from services.common.documents import Read, Replace, State
 from services.common.eventlog.clock import Clock
-from services.common.eventlog.handling import Batch, Handler, Outcome, Read, Replace, State
+from services.common.eventlog.handling import Batch, Handler, Outcome
 from services.common.eventlog.topics import RUN_TOUCHED
 from services.common.readmodel import collections
 from services.common.readmodel.columns import Columns, UnknownRun

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from services.common.eventlog.handling import Read
+from services.common.documents import Read
 from services.common.readmodel.collections import PROGRESS, ROW_PARTITIONS, under
 from services.common.readmodel.following import PartitionState, Standing
 from services.common.readmodel.mongo import ReadModel

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from services.common.eventlog.handling import Delivery, Outgoing, Replace, Write
+from services.common.documents import Replace, Write
+from services.common.eventlog.handling import Delivery, Outgoing
 from services.common.eventlog.topics import RUN_TOUCHED, SCHEMA_VERSION
 from services.common.readmodel.collections import RUN_TOUCHES
 from services.metrics.memory import GROUP

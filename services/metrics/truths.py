@@ -10,7 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from services.common.eventlog.handling import Delete, DeleteMany, Delivery, Document, Replace, UpdateMany, Write
+from services.common.documents import Delete, DeleteMany, Document, Replace, UpdateMany, Write
+from services.common.eventlog.handling import Delivery
 from services.common.eventlog.topics import row_key
 from services.common.readmodel import collections
 

@@ -11,11 +11,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from services.common.documents import Read, State, Write
 from sightline.wire.events.v1.event_pb2 import Event
 
 T = TypeVar("T")
-
-Document = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,51 +26,6 @@ class Delivery:
     offset: int
     key: str
     event: Event
-
-
-@dataclass(frozen=True, slots=True)
-class Read:
-    """Documents that a handler needs: all of a collection that match a filter on indexed fields."""
-
-    collection: str
-    filter: Mapping[str, Any]
-    projection: Mapping[str, Any] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Replace:
-    """Put this document, whole, under its `_id`."""
-
-    collection: str
-    document: Document
-
-
-@dataclass(frozen=True, slots=True)
-class Delete:
-    """Remove the document with this `_id`."""
-
-    collection: str
-    id: Any
-
-
-@dataclass(frozen=True, slots=True)
-class UpdateMany:
-    """Change all documents that match. For what concerns every row of a partition; the filter names the partition."""
-
-    collection: str
-    filter: Mapping[str, Any]
-    update: Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class DeleteMany:
-    """Remove all documents that match."""
-
-    collection: str
-    filter: Mapping[str, Any]
-
-
-Write = Replace | Delete | UpdateMany | DeleteMany
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,10 +58,6 @@ class Outcome:
     events: Sequence[Outgoing] = ()
     refused: Sequence[Refused] = ()
     memory: Any = None
-
-
-State = Mapping[str, Sequence[Document]]
-"""What the reads of a batch found: the documents of each `Read`, by collection (reads of one collection together)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,20 +21,11 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from services.common.documents import Read, State
 from services.common.eventlog.clock import Clock
 from services.common.eventlog.dead_letters import dead_letter
 from services.common.eventlog.decoding import Arrival, arrive
-from services.common.eventlog.handling import (
-    Batch,
-    Delivery,
-    Handler,
-    Outcome,
-    Outgoing,
-    Poison,
-    Read,
-    State,
-    blame_events,
-)
+from services.common.eventlog.handling import Batch, Delivery, Handler, Outcome, Outgoing, Poison, blame_events
 from services.common.eventlog.metrics import LoopMetrics
 from services.common.eventlog.port import Consumer, EventLog, LogError, Message, Record
 from services.common.eventlog.topics import SCHEMA_VERSION

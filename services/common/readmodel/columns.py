@@ -17,7 +17,7 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from services.common.eventlog.handling import Read
+from services.common.documents import Read
 from services.common.readmodel.collections import MODEL_RUNS, ROW_PARTITIONS, under
 from services.common.readmodel.feed import FeedLost
 from services.common.readmodel.following import GROUP, Following, PartitionState, Standing

@@ -10,7 +10,7 @@ import structlog
 from bson.timestamp import Timestamp
 from pymongo.errors import OperationFailure
 
-from services.common.eventlog.handling import Read
+from services.common.documents import Read
 from services.common.readmodel.collections import PROGRESS, ROW_PARTITIONS, under
 from services.common.readmodel.feed import Change, Feed, FeedLost, Watched
 from services.common.readmodel.mongo import ReadModel

@@ -24,7 +24,7 @@ from pymongo.read_concern import ReadConcern
 from pymongo.read_preferences import ReadPreference
 from pymongo.write_concern import WriteConcern
 
-from services.common.eventlog.handling import Read, Write
+from services.common.documents import Read, Write
 from services.common.progress import Progress
 from services.common.readmodel.collections import COLLECTIONS, PROGRESS, Collection
 from services.common.readmodel.commit import commit

@@ -10,7 +10,7 @@ from typing import Any
 
 from bson.timestamp import Timestamp
 
-from services.common.eventlog.handling import Read
+from services.common.documents import Read
 from services.common.readmodel.driver import Database, Document, Session, run_command
 
 _BATCH_DOCUMENTS = 2_000

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from bson.timestamp import Timestamp
 
-from services.common.eventlog.handling import Read
+from services.common.documents import Read
 from services.common.readmodel.collections import RUN_ROWS, TRUTHS, under
 from services.common.readmodel.column_store import SpanColumns
 from services.common.readmodel.feed import Change, FeedLost

@@ -9,7 +9,7 @@ from pymongo import DeleteMany as BulkDeleteMany
 from pymongo import DeleteOne, ReplaceOne
 from pymongo import UpdateMany as BulkUpdateMany
 
-from services.common.eventlog.handling import Delete, DeleteMany, Replace, UpdateMany, Write
+from services.common.documents import Delete, DeleteMany, Replace, UpdateMany, Write
 from services.common.readmodel.driver import Operation
 
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
-from services.common.eventlog.handling import Batch, Delivery, Handler, Outcome, Outgoing, Read, Refused, State
+from services.common.documents import Read, State
+from services.common.eventlog.handling import Batch, Delivery, Handler, Outcome, Outgoing, Refused
 from services.common.eventlog.topics import GROUND_TRUTH, PREDICTIONS, SCHEMA_VERSION
 from services.ingest.handlers.decisions import Place, decide
 from services.ingest.handlers.world import (

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from services.common.eventlog.handling import Batch, Delivery, Handler, Outcome, Read, Refused, Replace, State
+from services.common.documents import Read, Replace, State
+from services.common.eventlog.handling import Batch, Delivery, Handler, Outcome, Refused
 from services.common.eventlog.topics import row_key
 from services.common.truth_chunks import ChunkedTruth, ChunkRefused, follow
 from sightline.domain.json_values import json_fault

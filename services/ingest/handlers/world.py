@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from services.common.eventlog.handling import Replace, State
+from services.common.documents import Replace, State
 from services.common.readmodel import collections
 
 Fields = dict[str, Any]

@@ -14,8 +14,9 @@ from typing import Any
 
 import pytest
 
+from services.common.documents import State, Write
 from services.common.eventlog.consumer import Limits, RunLoop
-from services.common.eventlog.handling import Batch, State, Write
+from services.common.eventlog.handling import Batch
 from services.common.eventlog.port import EventLog, Message
 from services.common.eventlog.topics import DEAD_LETTERS, RUN_TOUCHED
 from services.common.progress import BatchTooLarge, CommitUnknown, Progress, ProgressStore

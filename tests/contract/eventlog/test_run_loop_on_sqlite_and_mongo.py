@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from services.common.eventlog.handling import DeleteMany
+from services.common.documents import DeleteMany
 from services.common.eventlog.port import EventLog
 from services.common.eventlog.sqlite import SqliteLog
 from services.common.readmodel.collections import PROGRESS

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from starlette.requests import ClientDisconnect
 
-from services.common.eventlog.handling import Read
+from services.common.documents import Read
 from services.common.eventlog.port import LogError
 from services.common.eventlog.processes import here
 from services.common.eventlog.topics import DATA_ROWS, GROUND_TRUTH, PREDICTIONS

@@ -16,7 +16,7 @@ from typing import Any
 import httpx
 import pytest
 
-from services.common.eventlog.handling import Read
+from services.common.documents import Read
 from services.common.eventlog.sqlite import SqliteLog
 from services.common.eventlog.topics import PREDICTIONS, topics
 from services.common.readmodel.mongo import ReadModel

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from services.common.eventlog.handling import Read
+from services.common.documents import Read
 from sightline.evaluation import evaluate
 from tests.unit.evaluation import oracle
 from tests.unit.evaluation.synthetic import coco

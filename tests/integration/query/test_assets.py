@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from services.common.eventlog.handling import Replace
+from services.common.documents import Replace
 from services.common.readmodel.mongo import ReadModel
 from tests.integration.query.conftest import Api, opened
 from tests.integration.query.world import DATASET, World

@@ -1,6 +1,6 @@
 """A run in which one image has too many pairs to keep: nothing is told that isn't exact."""
 
-from services.common.eventlog.handling import Read
+from services.common.documents import Read
 from services.common.readmodel.mongo import ReadModel
 from tests.integration.query.conftest import Api, opened
 from tests.integration.query.world import World

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from services.common.eventlog.handling import Replace
+from services.common.documents import Replace
 from services.common.progress import Progress
 from services.common.readmodel.mongo import ReadModel
 from tests.integration.query.conftest import Api, opened

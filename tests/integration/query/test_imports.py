@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from services.common.eventlog.handling import Replace
+from services.common.documents import Replace
 from services.common.readmodel.mongo import ReadModel
 from tests.integration.query.conftest import Api
 from tests.integration.query.world import PROJECT, World

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from services.common.eventlog.handling import Replace
+from services.common.documents import Replace
 from services.common.readmodel.mongo import ReadModel
 from tests.integration.query.conftest import Api, opened
 from tests.integration.query.world import DATASET, PROJECT, World

@@ -2,7 +2,7 @@
 
 import httpx
 
-from services.common.eventlog.handling import Replace
+from services.common.documents import Replace
 from services.common.readmodel.mongo import ReadModel
 from services.query.peers import Peers
 from services.query.sources import Sources

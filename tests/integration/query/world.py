@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from services.common.eventlog.handling import Replace
+from services.common.documents import Replace
 from services.common.readmodel.mongo import ReadModel
 from sightline.evaluation import Evaluation, PredictionBoxes, TruthBoxes, evaluate, evidence_of_boxes
 

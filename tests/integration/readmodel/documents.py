@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from services.common.eventlog.handling import Delete, DeleteMany, Read, Replace, UpdateMany, Write
+from services.common.documents import Delete, DeleteMany, Read, Replace, UpdateMany, Write
 from services.common.progress import Progress
 from services.common.readmodel.collections import under
 from services.common.readmodel.columns import RunColumns

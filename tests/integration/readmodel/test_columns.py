@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from services.common.eventlog.handling import Read, Replace, UpdateMany
+from services.common.documents import Read, Replace, UpdateMany
 from services.common.readmodel.columns import Columns, UnknownRun
 from services.common.readmodel.mongo import ReadModel
 from services.common.readmodel.snapshot import Snapshot

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from pymongo.errors import OperationFailure, PyMongoError
 
-from services.common.eventlog.handling import Delete, DeleteMany, Read, Replace, UpdateMany
+from services.common.documents import Delete, DeleteMany, Read, Replace, UpdateMany
 from services.common.eventlog.port import Message
 from services.common.progress import BatchTooLarge, CommitUnknown, LostRace, Progress
 from services.common.readmodel.columns import Columns
@@ -143,7 +143,7 @@ async def test_a_transaction_left_open_by_a_killed_process_is_ended(
     assert COMMIT_SECONDS < 60
     program = f"""
 import asyncio, os, signal
-from services.common.eventlog.handling import Replace
+from services.common.documents import Replace
 from services.common.progress import Progress
 from services.common.readmodel import commit
 from services.common.readmodel.mongo import ReadModel

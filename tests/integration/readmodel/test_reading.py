@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from services.common.eventlog.handling import Read, Replace
+from services.common.documents import Read, Replace
 from services.common.readmodel.collections import under
 from services.common.readmodel.mongo import ReadModel
 from services.common.readmodel.paging import Direction

@@ -7,7 +7,8 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from services.common.eventlog.handling import Batch, Handler, Outcome, Outgoing, Read, Refused, Replace, State
+from services.common.documents import Read, Replace, State
+from services.common.eventlog.handling import Batch, Handler, Outcome, Outgoing, Refused
 from services.common.eventlog.port import EventLog, Message, Record
 from services.common.eventlog.topics import DEAD_LETTERS, GROUND_TRUTH, PREDICTIONS, RUN_TOUCHED, topics
 from services.common.progress import ProgressStore

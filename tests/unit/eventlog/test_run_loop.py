@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
+from services.common.documents import State
 from services.common.eventlog.consumer import Limits, RunLoop, WrongLog
-from services.common.eventlog.handling import Batch, Delivery, Outcome, State, blame_events
+from services.common.eventlog.handling import Batch, Delivery, Outcome, blame_events
 from services.common.eventlog.metrics import LoopMetrics
 from services.common.eventlog.port import Message, Position
 from services.common.eventlog.topics import RUN_TOUCHED

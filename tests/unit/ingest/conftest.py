@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from services.common.eventlog.handling import Batch, Delivery, Handler, Outcome, Outgoing, Read, Replace
+from services.common.documents import Read, Replace
+from services.common.eventlog.handling import Batch, Delivery, Handler, Outcome, Outgoing
 from services.common.eventlog.topics import CATALOG, DATA_ROWS, GROUND_TRUTH
 from services.ingest.handlers import CatalogHandler, RowsHandler
 from sightline.wire.events.v1.catalog_pb2 import CatalogRequest

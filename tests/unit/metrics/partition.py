@@ -7,18 +7,8 @@ import copy
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from services.common.eventlog.handling import (
-    Batch,
-    Delete,
-    DeleteMany,
-    Delivery,
-    Handler,
-    Outcome,
-    Read,
-    Replace,
-    UpdateMany,
-    Write,
-)
+from services.common.documents import Delete, DeleteMany, Read, Replace, UpdateMany, Write
+from services.common.eventlog.handling import Batch, Delivery, Handler, Outcome
 from services.metrics.handlers import RowsHandler
 from services.metrics.loading import two_step_loader
 from tests.unit.metrics.saying import PARTITIONS

@@ -6,7 +6,7 @@ from pymongo import DeleteMany as BulkDeleteMany
 from pymongo import DeleteOne, ReplaceOne
 from pymongo import UpdateMany as BulkUpdateMany
 
-from services.common.eventlog.handling import Delete, DeleteMany, Replace, UpdateMany
+from services.common.documents import Delete, DeleteMany, Replace, UpdateMany
 from services.common.readmodel.writes import compile_writes
 
 
