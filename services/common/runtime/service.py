@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import signal
 import sys
 import tempfile
@@ -24,6 +25,8 @@ from services.common.runtime.loop_metrics import PrometheusLoopMetrics
 from services.common.runtime.settings import Settings
 
 DRAIN_SECONDS = 20.0
+COLLECT_AFTER = 20_000
+"""Objects made before the collector looks at the young ones: a batch makes many, and reference counts free them."""
 
 
 class Background(Protocol):
@@ -110,6 +113,7 @@ async def _run(name: str, settings: Settings, build: Build, uses_log: bool) -> N
         tasks = [asyncio.create_task(part.run(), name=type(part).__name__) for part in parts.background]
         serving = asyncio.create_task(server.serve(), name="http")
         stopped = asyncio.create_task(stopping.wait(), name="signal")
+        _spare_collections()
         logger.info("started", port=settings.port)
         try:
             done, _ = await asyncio.wait({*tasks, serving, stopped}, return_when=asyncio.FIRST_COMPLETED)
@@ -126,6 +130,13 @@ async def _run(name: str, settings: Settings, build: Build, uses_log: bool) -> N
             if not stopping.is_set():
                 raise LogError(f"{task.get_name()} ended by itself")
     logger.info("stopped")
+
+
+def _spare_collections() -> None:
+    """What is there by now stays: looking for garbage in it, as often as batches of documents come, would be in vain."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(COLLECT_AFTER, 20, 20)
 
 
 async def _stop(part: Background) -> None:
