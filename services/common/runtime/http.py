@@ -82,15 +82,19 @@ def http_app(
     routers: Sequence[APIRouter],
     health: Health,
     describe: Callable[[FastAPI], None] = lambda _app: None,
+    hosts: frozenset[str] = frozenset(),
 ) -> FastAPI:
-    """A service's app: its routers, and what every service answers. `describe` puts the last touches on it."""
+    """A service's app: its routers, and what every service answers.
+
+    `describe` puts the last touches on it; `hosts` are names, besides loopback, that it goes by.
+    """
     app = FastAPIOffline(title=f"Sightline {name}", version=sightline.__version__, redoc_url=None)
     errors.install(app)
 
     for outage in (*OUTAGES, LogError):
         errors.say_unavailable(app, outage)
     app.add_middleware(BodyLimit)
-    app.add_middleware(SameOrigin)
+    app.add_middleware(SameOrigin, hosts=hosts)
     app.add_middleware(Tracing)
     app.add_middleware(_Measure)
 

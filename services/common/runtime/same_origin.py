@@ -1,7 +1,8 @@
-"""Keeps other people's web pages out of a server that listens on loopback.
+"""Keeps other people's web pages out of a server that has no authentication.
 
 A page from anywhere may send requests to 127.0.0.1 from its reader's browser, or point a name of its own there (DNS
-rebinding). So a request must name this machine, and one that changes something must not come from another origin.
+rebinding). So a request must name this machine, or a name that the server was told to go by, and one that changes
+something must not come from another origin.
 """
 
 from __future__ import annotations
@@ -32,29 +33,36 @@ def is_local(host: str) -> bool:
 class SameOrigin:
     """Refuses requests that another web page made."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, hosts: frozenset[str] = frozenset()) -> None:
+        """`hosts`: names, in lower case, that are as good as this machine's own."""
         self._app = app
+        self._hosts = hosts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on, or answer 403."""
-        problem = _problem(scope) if scope["type"] == "http" else None
+        problem = _problem(scope, self._hosts) if scope["type"] == "http" else None
         if problem is None:
             return await self._app(scope, receive, send)
         response = JSONResponse(problem.body(), problem.status, media_type=MEDIA_TYPE)
         return await response(scope, receive, send)
 
 
-def _problem(scope: Scope) -> Problem | None:
+def _problem(scope: Scope, hosts: frozenset[str]) -> Problem | None:
     raw: Iterable[tuple[bytes, bytes]] = scope["headers"]
     headers = {name: value.decode("latin-1") for name, value in raw if name in (b"host", b"origin")}
     host = headers.get(b"host", "")
     try:
-        local = is_local(host)
+        known = is_local(host) or urlsplit(f"//{host}").hostname in hosts
         origin = urlsplit(headers.get(b"origin", "")).netloc
     except ValueError:
-        local, origin = False, ""
-    if not local:
-        return Problem(403, "foreign-host", "this server answers to loopback addresses", "use 127.0.0.1 or localhost")
+        known, origin = False, ""
+    if not known:
+        return Problem(
+            403,
+            "foreign-host",
+            "this server doesn't go by that name",
+            "use 127.0.0.1 or localhost, or a name that SIGHTLINE_ALLOWED_HOSTS lists",
+        )
     if scope["method"] not in _SAFE and b"origin" in headers and origin != host:
         return Problem(403, "foreign-origin", "a page of another origin can't change anything here")
     return None

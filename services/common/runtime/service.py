@@ -94,6 +94,12 @@ def run_service(name: str, build: Build, *, uses_log: bool = True) -> None:
 
 async def _run(name: str, settings: Settings, build: Build, uses_log: bool) -> None:
     logger = telemetry.get_logger()
+    if settings.unauthenticated_network:
+        logger.warning(
+            "NO AUTHENTICATION: whoever reaches this port may read and write everything",
+            host=settings.host,
+            switch="SIGHTLINE_UNAUTHENTICATED_NETWORK",
+        )
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -109,7 +115,7 @@ async def _run(name: str, settings: Settings, build: Build, uses_log: bool) -> N
         stack.push_async_callback(store.close)
         health = Health()
         parts = await build(Context(name, settings, store, health, log))
-        server = http.server(http.http_app(name, parts.routers, health, parts.describe), settings)
+        server = http.server(http.http_app(name, parts.routers, health, parts.describe, settings.hosts), settings)
         tasks = [asyncio.create_task(part.run(), name=type(part).__name__) for part in parts.background]
         serving = asyncio.create_task(server.serve(), name="http")
         stopped = asyncio.create_task(stopping.wait(), name="signal")
@@ -133,7 +139,7 @@ async def _run(name: str, settings: Settings, build: Build, uses_log: bool) -> N
 
 
 def _spare_collections() -> None:
-    """What is there by now stays: looking for garbage in it, as often as batches of documents come, would be in vain."""
+    """What is there by now stays: looking for garbage in it, as often as batches come, would be in vain."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(COLLECT_AFTER, 20, 20)

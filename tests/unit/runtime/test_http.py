@@ -11,6 +11,8 @@ from services.common.eventlog.port import LogError
 from services.common.runtime import errors
 from services.common.runtime.body_limit import WHOLE_BODY_MAX_BYTES, BodyLimit
 from services.common.runtime.errors import Problem
+from services.common.runtime.health import Health
+from services.common.runtime.http import http_app
 from services.common.runtime.same_origin import SameOrigin, is_local
 
 
@@ -100,6 +102,21 @@ async def test_a_conflict_names_what_is_there(app: FastAPI) -> None:
 
 async def test_a_name_that_was_pointed_here_is_refused(app: FastAPI) -> None:
     assert (await client(app, "http://evil.example").get("/thing")).status_code == 403
+
+
+async def test_a_name_that_is_allowed_is_taken_and_no_other() -> None:
+    guarded = http_app("query", (), Health(), hosts=frozenset({"query"}))
+
+    async def status(base_url: str, **headers: str) -> int:
+        return (await client(guarded, base_url).get("/healthz", headers=headers)).status_code
+
+    assert await status("http://query:8790") == 200
+    assert await status("http://Query") == 200
+    assert await status("http://127.0.0.1:8790") == 200
+    assert await status("http://ingest:8790") == 403
+    assert await status("http://query.evil.example") == 403
+    foreign = await client(guarded, "http://query").post("/healthz", headers={"Origin": "http://evil.example"})
+    assert foreign.status_code == 403
 
 
 async def test_another_page_can_read_nothing_new_and_change_nothing(app: FastAPI) -> None:
