@@ -1,6 +1,7 @@
 """Reads and writes of the documents in the read model, as plain values.
 
-Services say with them what they need and what becomes of it; `services/common/readmodel/` alone knows how a store does it.
+Services say with them what they need and what becomes of it; `services/common/readmodel/` alone knows how a store
+does it.
 """
 
 from __future__ import annotations

@@ -16,12 +16,9 @@ import numpy.typing as npt
 
 from services.common.eventlog.port import Message
 from services.ingest.events import EventMaker
+from sightline.arrays import Floats, Ints, Longs
 from sightline.formats.json_elements import MOST_ELEMENTS
 from sightline.wire.events.v1.predictions_pb2 import BoxPredictions
-
-Ints = npt.NDArray[np.int32]
-Longs = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float64]
 
 WINDOW = 576_000
 """Most predictions in a window: 28 MB in columns."""

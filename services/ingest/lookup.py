@@ -5,11 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-import numpy.typing as npt
 
-Bools = npt.NDArray[np.bool_]
-Ints = npt.NDArray[np.int32]
-Longs = npt.NDArray[np.int64]
+from sightline.arrays import Bools, Ints, Longs
 
 TABLE = 1 << 22
 """Ids that lie this close together are looked up in a table, ten times as fast as by search."""

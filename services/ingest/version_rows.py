@@ -16,9 +16,10 @@ from services.common.eventlog.port import EventLog, Position
 from services.common.eventlog.topics import DATA_ROWS, GROUND_TRUTH, row_key
 from services.common.readmodel.mongo import ReadModel
 from services.common.runtime.errors import Problem
-from services.ingest.accept import Floats, RowNames
+from services.ingest.accept import RowNames
 from services.ingest.handlers.rows import DATA_ROWS as DATA_ROWS_COLLECTION
-from services.ingest.lookup import Ints, Lookup
+from services.ingest.lookup import Lookup
+from sightline.arrays import Floats, Ints
 
 PATIENCE_SECONDS = 60.0
 

@@ -12,8 +12,8 @@ from services.common.documents import Document
 from services.common.eventlog.handling import Delivery
 from services.metrics.identity import IDENTITY_BYTES, content_identities
 from services.metrics.merging import NAMED, STORED, TAKE_BACK
-from sightline.evaluation.evidence import Floats, Ints
-from sightline.evaluation.kernel import Bits, InFloats, InInts, InLongs, InTable, OutInts, kernel
+from sightline.arrays import Bits, Floats, Ints
+from sightline.kernel import InFloats, InInts, InLongs, InTable, OutInts, kernel
 from sightline.wire.events.v1.ground_truth_pb2 import BoxTruths
 
 LARGEST_CLASS_ID = 65_535

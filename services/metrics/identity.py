@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 from numba import types  # pyright: ignore[reportMissingTypeStubs]
 
-from sightline.evaluation.evidence import Ints
-from sightline.evaluation.kernel import Bits, InBits, InInts, inner, kernel
+from sightline.arrays import Bits, Ints
+from sightline.kernel import InBits, InInts, inner, kernel
 
 IDENTITY_BYTES = 16
 

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from services.metrics.identity import InBitTable, OutBitTable
-from sightline.evaluation.evidence import Ints, Longs, Spans
-from sightline.evaluation.kernel import Bits, InBits, InInts, InLongs, OutInts, inner, kernel
+from sightline.arrays import Bits, Ints, Longs
+from sightline.evaluation.evidence import Spans
+from sightline.kernel import InBits, InInts, InLongs, OutInts, inner, kernel
 
 STORED = 1
 """What the row holds: identities, places and marks are given."""

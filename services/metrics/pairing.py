@@ -13,7 +13,8 @@ import numpy as np
 
 from services.common.row_limits import most_pairs
 from services.metrics.truths import Truth
-from sightline.evaluation.evidence import MINIMUM_OVERLAP, Bools, Floats, Longs, PairColumns, Spans
+from sightline.arrays import Bools, Floats, Longs
+from sightline.evaluation.evidence import MINIMUM_OVERLAP, PairColumns, Spans
 from sightline.evaluation.pairs import TOO_MANY, find_pairs
 
 LEAST_OVERLAPS = (MINIMUM_OVERLAP, 0.1, 0.2, 0.3, 0.4, 0.5)

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import types  # pyright: ignore[reportMissingTypeStubs]
 
-from sightline.evaluation.kernel import InLongs, OutInts, kernel
+from sightline.kernel import InLongs, OutInts, kernel
 
 _InOctets = Annotated[npt.NDArray[np.uint8], types.Array(types.uint8, 1, "C", readonly=True)]
 

@@ -11,8 +11,8 @@ import asyncio
 
 from services.common.readmodel.columns import RunView
 from services.query.memory import LeastRecentlyUsed
+from sightline.arrays import Floats
 from sightline.evaluation.counts import Counts, PrefixCounts, count, prefix_counts
-from sightline.evaluation.evidence import Floats
 from sightline.evaluation.ordering import ByConfidence, by_confidence
 from sightline.evaluation.presence import present_classes
 

@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from services.common.runtime.errors import Problem
+from sightline.arrays import Floats
 from sightline.evaluation.conventions import DEFAULT_CONFIDENCE, DEFAULT_IOU
-from sightline.evaluation.evidence import MINIMUM_OVERLAP, Evidence, Floats
+from sightline.evaluation.evidence import MINIMUM_OVERLAP, Evidence
 
 NOTHING = "null"
 """How a threshold from which nothing counts is written in a URL."""

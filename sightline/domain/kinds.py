@@ -13,7 +13,8 @@ from types import MappingProxyType
 import numpy as np
 import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
+from sightline.arrays import Floats
+
 FaultNumbers = npt.NDArray[np.int8]
 
 

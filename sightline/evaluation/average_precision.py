@@ -13,21 +13,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sightline.evaluation.evidence import STRICTEST_IOU, Bools, Evidence, Floats, Longs
-from sightline.evaluation.kernel import (
-    InBits,
-    InBools,
-    InCounts,
-    InFloats,
-    InInts,
-    InLongs,
-    OutBits,
-    in_chunks,
-    inner,
-    kernel,
-)
+from sightline.arrays import Bools, Floats, Longs
+from sightline.evaluation.evidence import STRICTEST_IOU, Evidence
 from sightline.evaluation.ordering import ByConfidence, by_confidence, rows_of
 from sightline.evaluation.ratios import mean_of_defined
+from sightline.evaluation.threads import in_chunks
+from sightline.kernel import InBits, InBools, InCounts, InFloats, InInts, InLongs, OutBits, inner, kernel
 
 IOUS: Floats = np.linspace(0.5, 0.95, 10)
 RECALLS: Floats = np.linspace(0.0, 1.0, 101)

@@ -6,19 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sightline.evaluation.evidence import (
-    Bools,
-    Evidence,
-    Floats,
-    Ints,
-    Longs,
-    PredictionColumns,
-    Spans,
-    TruthColumns,
-)
-from sightline.evaluation.kernel import InInts, InLongs, kernel
+from sightline.arrays import Bools, Floats, Ints, Longs
+from sightline.evaluation.evidence import Evidence, PredictionColumns, Spans, TruthColumns
 from sightline.evaluation.ordering import canonical_order
 from sightline.evaluation.pairs import find_pairs, spans
+from sightline.kernel import InInts, InLongs, kernel
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,9 @@ from typing import Any, TypeVar
 import msgspec
 import numpy as np
 
+from sightline.arrays import Floats, Ints, Longs
 from sightline.evaluation.boxes import PredictionBoxes, TruthBoxes, evidence_of_boxes
-from sightline.evaluation.evidence import Evidence, Floats, Ints, Longs
+from sightline.evaluation.evidence import Evidence
 from sightline.formats.coco import Result, read_results
 
 CocoTruth = bytes | Mapping[str, Any]

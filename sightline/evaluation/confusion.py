@@ -5,10 +5,12 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from sightline.evaluation.evidence import Bools, Evidence, Longs
-from sightline.evaluation.kernel import InBytes, InFloats, InInts, InLongs, in_chunks, kernel
+from sightline.arrays import Bools, Longs
+from sightline.evaluation.evidence import Evidence
 from sightline.evaluation.matching import Confidence, checked_iou, match
 from sightline.evaluation.ordering import rows_of
+from sightline.evaluation.threads import in_chunks
+from sightline.kernel import InBytes, InFloats, InInts, InLongs, kernel
 
 Matrix = npt.NDArray[np.int64]
 

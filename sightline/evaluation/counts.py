@@ -10,11 +10,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sightline.evaluation.evidence import Bools, Evidence, Floats, Longs
-from sightline.evaluation.kernel import InBytes, InFloats, InInts, InLongs, in_chunks, kernel
+from sightline.arrays import Bools, Floats, Longs
+from sightline.evaluation.evidence import Evidence
 from sightline.evaluation.matching import Confidence, Matches, match, thresholds
 from sightline.evaluation.ordering import ByConfidence, by_confidence, rows_of
 from sightline.evaluation.ratios import ratio
+from sightline.evaluation.threads import in_chunks
+from sightline.kernel import InBytes, InFloats, InInts, InLongs, kernel
 
 
 @dataclass(frozen=True, slots=True)

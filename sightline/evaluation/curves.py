@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sightline.arrays import Floats
 from sightline.evaluation.counts import PrefixCounts
-from sightline.evaluation.evidence import Floats
 from sightline.evaluation.ratios import ratio
 
 

@@ -15,13 +15,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-import numpy.typing as npt
-
-Bools = npt.NDArray[np.bool_]
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int32]
-Longs = npt.NDArray[np.int64]
+from sightline.arrays import Bools, Floats, Ints, Longs
 
 MINIMUM_OVERLAP = 0.05
 """Pairs that overlap less are not kept, so no IoU threshold below it can be asked."""

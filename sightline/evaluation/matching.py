@@ -10,20 +10,11 @@ from enum import IntEnum
 
 import numpy as np
 
-from sightline.evaluation.evidence import MINIMUM_OVERLAP, STRICTEST_IOU, Bools, Evidence, Floats, Ints, Longs
-from sightline.evaluation.kernel import (
-    Bytes,
-    InBools,
-    InFloats,
-    InInts,
-    InLongs,
-    OutBytes,
-    OutFloats,
-    OutInts,
-    in_chunks,
-    kernel,
-)
+from sightline.arrays import Bools, Bytes, Floats, Ints, Longs
+from sightline.evaluation.evidence import MINIMUM_OVERLAP, STRICTEST_IOU, Evidence
 from sightline.evaluation.ordering import rows_of
+from sightline.evaluation.threads import in_chunks
+from sightline.kernel import InBools, InFloats, InInts, InLongs, OutBytes, OutFloats, OutInts, kernel
 
 Confidence = float | Floats | None
 """From which confidence predictions count: one for all classes, one a class (infinite: none counts), or no limit."""

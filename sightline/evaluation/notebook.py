@@ -7,13 +7,14 @@ from functools import cached_property
 
 import numpy as np
 
+from sightline.arrays import Floats
 from sightline.evaluation.average_precision import CocoAverages, coco_averages
 from sightline.evaluation.coco import CocoResults, CocoTruth, evidence_of_coco
 from sightline.evaluation.confusion import Matrix, confusion_matrix
 from sightline.evaluation.conventions import DEFAULT_CONFIDENCE, DEFAULT_IOU
 from sightline.evaluation.counts import count, prefix_counts
 from sightline.evaluation.curves import Curve, curve
-from sightline.evaluation.evidence import Evidence, Floats
+from sightline.evaluation.evidence import Evidence
 from sightline.evaluation.matching import Confidence
 from sightline.evaluation.ordering import ByConfidence, by_confidence
 from sightline.evaluation.report import MetricsReport, Numbers, metrics_report

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sightline.evaluation.evidence import Bools, Evidence, Floats, Ints, Longs, Spans
-from sightline.evaluation.kernel import InFloats, InInts, InLongs, OutFloats, OutInts, in_chunks, inner, kernel
+from sightline.arrays import Bools, Floats, Ints, Longs
+from sightline.evaluation.evidence import Evidence, Spans
+from sightline.evaluation.threads import in_chunks
+from sightline.kernel import InFloats, InInts, InLongs, OutFloats, OutInts, inner, kernel
 
 
 def canonical_order(class_id: Ints, confidence: Floats, place: Ints, spans: Spans) -> Ints:

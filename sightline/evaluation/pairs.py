@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from sightline.evaluation.evidence import MINIMUM_OVERLAP, Bools, Floats, Ints, Longs, PairColumns, Spans
-from sightline.evaluation.kernel import in_chunks
+from sightline.arrays import Bools, Floats, Ints, Longs
+from sightline.evaluation.evidence import MINIMUM_OVERLAP, PairColumns, Spans
 from sightline.evaluation.overlap import overlap_of
+from sightline.evaluation.threads import in_chunks
 
 TOO_MANY = -1
 """Stands for the number of pairs of a row that has more than may be kept."""

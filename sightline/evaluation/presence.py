@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from sightline.evaluation.evidence import Evidence, Longs
-from sightline.evaluation.kernel import InInts, InLongs, kernel
+from sightline.arrays import Longs
+from sightline.evaluation.evidence import Evidence
+from sightline.kernel import InInts, InLongs, kernel
 
 
 def present_classes(evidence: Evidence) -> list[int]:

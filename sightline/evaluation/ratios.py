@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from sightline.evaluation.evidence import Floats, Longs
+from sightline.arrays import Floats, Longs
 
 
 def ratio(part: Floats | Longs, whole: Floats | Longs) -> Floats:

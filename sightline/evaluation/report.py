@@ -6,9 +6,10 @@ import math
 from collections.abc import Mapping
 from typing import TypedDict
 
+from sightline.arrays import Bools, Floats
 from sightline.evaluation.average_precision import CocoAverages, coco_averages
 from sightline.evaluation.counts import Counts, count
-from sightline.evaluation.evidence import Bools, Evidence, Floats
+from sightline.evaluation.evidence import Evidence
 from sightline.evaluation.matching import Confidence
 from sightline.evaluation.ratios import mean_of_defined
 

@@ -18,8 +18,8 @@ import numpy as np
 import numpy.typing as npt
 from numba import types  # pyright: ignore[reportMissingTypeStubs]
 
-from sightline.evaluation.kernel import kernel
 from sightline.formats.faults import FileBroken
+from sightline.kernel import kernel
 
 Octets = npt.NDArray[np.uint8]
 Places = npt.NDArray[np.int64]

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from sightline.arrays import Ints, Longs
+
 Array = npt.NDArray[Any]
-Longs = npt.NDArray[np.int64]
-Ints = npt.NDArray[np.int32]
 
 _DEAD_SHARE = 0.3
 _DEAD_LEAST = 1 << 14

@@ -11,15 +11,8 @@ import numpy as np
 from services.common.readmodel.column_store import SpanColumns
 from services.common.readmodel.following import Standing
 from services.common.readmodel.tables import RunTable, TruthTable
-from sightline.evaluation.evidence import (
-    MINIMUM_OVERLAP,
-    Evidence,
-    Longs,
-    PairColumns,
-    PredictionColumns,
-    Spans,
-    TruthColumns,
-)
+from sightline.arrays import Longs
+from sightline.evaluation.evidence import MINIMUM_OVERLAP, Evidence, PairColumns, PredictionColumns, Spans, TruthColumns
 
 _NO_ROW = -1
 _GENERATIONS = itertools.count(1)

@@ -19,7 +19,8 @@ from services.common.documents import Read
 from services.common.readmodel.collections import RUN_ROWS, TRUTHS, under
 from services.common.readmodel.column_store import SpanColumns
 from services.common.readmodel.feed import Change, FeedLost
-from sightline.evaluation.evidence import MINIMUM_OVERLAP, Ints, Longs
+from sightline.arrays import Ints, Longs
+from sightline.evaluation.evidence import MINIMUM_OVERLAP
 
 Fields = Mapping[str, Any]
 

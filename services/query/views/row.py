@@ -20,13 +20,7 @@ from services.query.thresholds import Thresholds, check_kept
 from services.query.views.ontologies import class_name, class_names
 from services.query.views.rows import RowCounts, data_row_fields, row_numbers
 from sightline.evaluation.counts import row_values_of_matches
-from sightline.evaluation.evidence import (
-    Evidence,
-    PairColumns,
-    PredictionColumns,
-    Spans,
-    TruthColumns,
-)
+from sightline.evaluation.evidence import Evidence, PairColumns, PredictionColumns, Spans, TruthColumns
 from sightline.evaluation.matching import Matches, Verdict, match
 from sightline.evaluation.report import nulls
 

@@ -19,8 +19,9 @@ from services.query.reads import Document
 from services.query.sources import Sources
 from services.query.thresholds import Thresholds, check_kept, unknown_class
 from services.query.views.assets import asset_link
+from sightline.arrays import Bools, Floats, Longs
 from sightline.evaluation.counts import Counts, RowValues, row_values_of_matches
-from sightline.evaluation.evidence import Bools, Evidence, Floats, Longs, Spans
+from sightline.evaluation.evidence import Evidence, Spans
 from sightline.evaluation.matching import Matches, Verdict, match
 from sightline.evaluation.report import nulls
 

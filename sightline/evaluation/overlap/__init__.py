@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from importlib import import_module
 
-from sightline.evaluation.evidence import Bools, Floats, Ints, Longs
+from sightline.arrays import Bools, Floats, Ints, Longs
 
 FindOverlaps = Callable[
     [Floats, Longs, Ints, Floats, Bools, Longs, Ints, Longs, float, Longs, Ints], tuple[Ints, Ints, Floats]

@@ -10,8 +10,8 @@ import math
 
 import numpy as np
 
-from sightline.evaluation.evidence import Bools, Floats, Ints, Longs
-from sightline.evaluation.kernel import InBools, InInts, InLongs, InTable, OutInts, inner, kernel
+from sightline.arrays import Bools, Floats, Ints, Longs
+from sightline.kernel import InBools, InInts, InLongs, InTable, OutInts, inner, kernel
 
 _BLOCK = 32
 _CROWDED = 512

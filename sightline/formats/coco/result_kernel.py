@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sightline.evaluation.kernel import InLongs, OutFloats, inner, kernel
 from sightline.formats.json_elements import InOctets, OutPlaces, Piece
+from sightline.kernel import InLongs, OutFloats, inner, kernel
 
 _LEAST_POWER, _MOST_POWER = -342, 308
 

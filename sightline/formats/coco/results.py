@@ -12,13 +12,13 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from sightline.domain.kinds import BOX, Floats
+from sightline.arrays import Floats, Longs
+from sightline.domain.kinds import BOX
 from sightline.formats.coco.result_kernel import read_plain
 from sightline.formats.faults import FileBroken, Rejection
 from sightline.formats.json_elements import ELEMENT_LIMIT, Elements, Piece
 from sightline.formats.typed_elements import TypedElements
 
-Longs = npt.NDArray[np.int64]
 Id = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 
 CONFIDENCE_RANGE = "The score is not between 0 and 1."

@@ -18,15 +18,15 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from sightline.arrays import Bools, Longs
 from sightline.domain.kinds import BOX
 from sightline.domain.names import name_fault
-from sightline.formats.coco.results import Id, Longs
+from sightline.formats.coco.results import Id
 from sightline.formats.faults import FileBroken, Rejection, Rejections
 from sightline.formats.json_elements import ELEMENT_LIMIT, Elements, Piece
 from sightline.formats.typed_elements import TypedElements
 
 Records = npt.NDArray[np.void]
-Bools = npt.NDArray[np.bool_]
 
 RECORD = np.dtype(
     [
