@@ -16,6 +16,8 @@ from services.common.readmodel.initiate import initiate
 from services.common.readmodel.mongo import ReadModel
 from sightline.mongod import Mongod, Process
 
+pytest_plugins = ["tests.kafka.fixtures"]
+
 
 @pytest.fixture(scope="session")
 def mongo_url() -> Iterator[str]:
