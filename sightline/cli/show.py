@@ -129,6 +129,27 @@ def _state(run: JsonObject) -> str:
     return "changed since" if run["partitions_behind"] else "up to date"
 
 
+def copied(done: JsonObject) -> None:
+    """What a copy of a log has, and what to type next."""
+    console = _console()
+    table = _table("Topic")
+    for heading in ("Partitions", "Records", "Copied now"):
+        table.add_column(heading, justify="right")
+    topics: dict[str, list[JsonObject]] = {}
+    for partition in done["partitions"]:
+        topics.setdefault(partition["topic"], []).append(partition)
+    for topic, partitions in topics.items():
+        sums = (sum(partition[name] for partition in partitions) for name in ("records", "copied"))
+        table.add_row(topic, str(len(partitions)), *map(str, sums))
+    table.add_section()
+    table.add_row("total", str(len(done["partitions"])), *_numbers(done, ("records", "copied")), style="bold")
+    console.print(table)
+    target: JsonObject = done["target"]
+    console.print(f"Both sides are equal. The copy is a log of its own: {target['log_id']}.", markup=False)
+    console.print("A read model is made anew from it, in a database that no other log has filled:", markup=False)
+    console.print(f"  {done['next']}", markup=False, soft_wrap=True)
+
+
 def findings(found: Iterable[Finding]) -> None:
     """What `doctor` found."""
     marks = {"ok": "[green]ok[/]", "warning": "[yellow]warning[/]", "missing": "[red]missing[/]"}

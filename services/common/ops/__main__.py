@@ -1,0 +1,79 @@
+"""`python -m services.common.ops COMMAND`: JSON lines on stdout, each with one of `progress`, `result`, `refused` or
+`failed`. Exit codes as the command line documents them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import logging
+import os
+import sys
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from services.common.eventlog.port import LogError
+from services.common.ops.log_copy import log_copy
+from services.common.ops.places import place
+from services.common.ops.refusal import Refusal
+
+FAILURE, REFUSED, INTERRUPTED = 1, 2, 130
+PROGRESS_SECONDS = 0.1
+
+
+def main() -> int:
+    """Run a command."""
+    arguments = _parser().parse_args()
+    logging.basicConfig(level=logging.ERROR, format="%(message)s")
+    try:
+        _say("result", asyncio.run(_command(arguments)))
+    except Refusal as error:
+        _say("refused", str(error))
+        return REFUSED
+    except LogError as error:
+        _say("failed", str(error))
+        return FAILURE
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:  # who asked is gone
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILURE
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m services.common.ops", description="Operators' commands.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    copy = commands.add_parser("log-copy", help="copy a log with its order")
+    copy.add_argument("source", metavar="FROM")
+    copy.add_argument("target", metavar="TO")
+    copy.add_argument("--force", action="store_true", help="although services use the source")
+    return parser
+
+
+async def _command(arguments: argparse.Namespace) -> Mapping[str, Any]:
+    return await log_copy(place(arguments.source), place(arguments.target), _Reporter(), force=arguments.force)
+
+
+class _Reporter:
+    """Says how far a phase is, not too often."""
+
+    def __init__(self) -> None:
+        self._said = 0.0
+
+    def __call__(self, phase: str, done: int, total: int) -> None:
+        now = time.monotonic()
+        if done in (0, total) or now - self._said >= PROGRESS_SECONDS:
+            self._said = now
+            _say("progress", {"phase": phase, "done": done, "total": total})
+
+
+def _say(kind: str, what: object) -> None:
+    sys.stdout.write(json.dumps({kind: what}, ensure_ascii=False) + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
