@@ -6,8 +6,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 LOCK := requirements.lock
+DEPLOY_LOCK := deploy/requirements.lock
+COMPILE := uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	--custom-compile-command "make lock" --quiet
 
-.PHONY: help install demo test test-fast check format wire lock bench clean
+.PHONY: help install demo test test-fast kafka check format wire lock bench clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -31,6 +34,9 @@ test: check ## Check the code, then run every test that this machine can run
 test-fast: install ## Only the pure tests, in seconds
 	$(BIN)/python -m pytest tests/unit
 
+kafka: install ## Fetch the Apache Kafka that tests start (44 MB, once; needs Java 17 and Maven)
+	$(BIN)/python -m tests.kafka.jars
+
 check: install ## Formatting, lint, types, import rules, protobuf: all that needs no test
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -38,6 +44,7 @@ check: install ## Formatting, lint, types, import rules, protobuf: all that need
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/python scripts/generate_wire.py --check
 	cd proto && ../$(BIN)/buf lint
+	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
 
 format: install ## Format the code
 	$(BIN)/ruff format .
@@ -46,9 +53,10 @@ format: install ## Format the code
 wire: install ## Generate sightline/wire from proto/
 	$(BIN)/python scripts/generate_wire.py
 
-lock: ## Pin all dependencies anew (needs uv)
-	uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-		--custom-compile-command "make lock" --upgrade --quiet --output-file $(LOCK)
+lock: ## Pin all dependencies anew (needs uv): of developers, and those of them that the image gets
+	$(COMPILE) --all-extras --upgrade --output-file $(LOCK)
+	rm -f $(DEPLOY_LOCK)
+	$(COMPILE) --constraint $(LOCK) --output-file $(DEPLOY_LOCK)
 
 bench: install ## Measure, and print the tables of docs/benchmarks.md
 	$(BIN)/python -m benchmarks

@@ -85,8 +85,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say loudly what did not run."""
-    reasons = [str(report.longrepr) for report in terminalreporter.stats.get("skipped", ())]
-    missing = [reason for reason in reasons if _SKIPPED in reason]
+    reasons = [str(report.longrepr[-1]) for report in terminalreporter.stats.get("skipped", ())]
+    missing = [reason.partition(_SKIPPED)[2] for reason in reasons if _SKIPPED in reason]
     if missing:
-        said = missing[0].partition(_SKIPPED)[2].rstrip("')")
-        terminalreporter.write_line(f"{len(missing)} KAFKA TESTS DID NOT RUN: {said}", red=True, bold=True)
+        terminalreporter.write_line(f"{len(missing)} KAFKA TESTS DID NOT RUN: {missing[0]}", red=True, bold=True)
