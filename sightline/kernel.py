@@ -10,7 +10,7 @@ Kernels release the interpreter lock and never use fastmath: sums and quotients 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, Any, TypeVar, cast, get_type_hints
+from typing import Annotated, Any, TypeVar, cast, get_args, get_type_hints
 
 import numba  # pyright: ignore[reportMissingTypeStubs]
 import numpy as np
@@ -20,6 +20,7 @@ from numba import types  # pyright: ignore[reportMissingTypeStubs]
 from sightline.arrays import Bits, Bools, Bytes, Floats, Ints, Longs
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
+_Array = TypeVar("_Array", bound=npt.NDArray[Any])
 
 
 def _array(item: Any, dimensions: int, *, readonly: bool) -> Any:
@@ -43,12 +44,33 @@ OutBits = Annotated[Bits, _array(types.uint64, 1, readonly=False)]
 _SCALARS: dict[type, Any] = {int: types.int64, float: types.float64, bool: types.boolean}
 
 
-def kernel(function: _Function) -> _Function:
-    """Compile `function` for exactly the types of its annotations (this module's array types, int, float, bool)."""
-    hints = get_type_hints(function, include_extras=True)
+def _types_of(annotated: Callable[..., Any]) -> tuple[Any, ...]:
+    hints = get_type_hints(annotated, include_extras=True)
     hints.pop("return", None)
-    signature = tuple(_SCALARS[hint] if hint in _SCALARS else hint.__metadata__[0] for hint in hints.values())
-    compiled: Any = numba.njit(signature, nogil=True, cache=True, error_model="numpy")(function)  # pyright: ignore[reportUnknownMemberType]
+    return tuple(map(_type_of, hints.values()))
+
+
+def _type_of(hint: Any) -> Any:
+    if hint in _SCALARS:
+        return _SCALARS[hint]
+    if isinstance(hint, type) and issubclass(hint, tuple):
+        return types.NamedTuple(_types_of(cast(Any, hint)), hint)
+    return get_args(hint)[1]
+
+
+def read_only(array: _Array) -> _Array:
+    """The same array, not to be written: members of a named tuple must be exactly of the types that it names."""
+    array = array.view()
+    array.flags.writeable = False
+    return array
+
+
+def kernel(function: _Function) -> _Function:
+    """Compile `function` for exactly the types of its annotations.
+
+    These are this module's array types, int, float, bool, and named tuples of them.
+    """
+    compiled: Any = numba.njit(_types_of(function), nogil=True, cache=True, error_model="numpy")(function)  # pyright: ignore[reportUnknownMemberType]
     return cast(_Function, compiled)
 
 

@@ -14,11 +14,12 @@ import numpy as np
 import numpy.typing as npt
 
 from sightline.arrays import Bools, Floats, Longs
+from sightline.evaluation.columns import Columns, columns_of
 from sightline.evaluation.evidence import STRICTEST_IOU, Evidence
 from sightline.evaluation.ordering import ByConfidence, by_confidence, rows_of
 from sightline.evaluation.ratios import mean_of_defined
 from sightline.evaluation.threads import in_chunks
-from sightline.kernel import InBits, InBools, InCounts, InFloats, InInts, InLongs, OutBits, inner, kernel
+from sightline.kernel import InBits, InCounts, InFloats, InInts, InLongs, OutBits, inner, kernel
 
 IOUS: Floats = np.linspace(0.5, 0.95, 10)
 RECALLS: Floats = np.linspace(0.0, 1.0, 101)
@@ -88,26 +89,13 @@ def coco_averages(
     order = order or by_confidence(evidence, row_mask)
     class_count = evidence.class_count
     rows = rows_of(evidence, row_mask)
-    predictions, truths = evidence.predictions, evidence.truths
-    taken = np.empty(len(predictions.class_id), np.uint64)
-    ignored = np.empty(len(predictions.class_id), np.uint64)
+    taken = np.empty(len(evidence.predictions.class_id), np.uint64)
+    ignored = np.empty_like(taken)
+    columns = columns_of(evidence)
 
     def sweep(some_rows: Longs) -> Longs:
         return _sweep(
-            predictions.class_id,
-            predictions.area,
-            evidence.prediction_rows.start,
-            evidence.prediction_rows.count,
-            truths.class_id,
-            truths.area,
-            truths.crowd,
-            evidence.truth_rows.start,
-            evidence.truth_rows.count,
-            evidence.pairs.prediction,
-            evidence.pairs.truth,
-            evidence.pairs.overlap,
-            evidence.pair_rows.start,
-            evidence.pair_rows.count,
+            columns,
             some_rows,
             _LEAST_OVERLAPS,
             _AREA_LOW,
@@ -144,20 +132,7 @@ def _outside(area: Any, low: Floats, high: Floats) -> Any:
 
 @kernel
 def _sweep(
-    class_id: InInts,
-    area: InFloats,
-    prediction_start: InLongs,
-    prediction_count: InInts,
-    truth_class: InInts,
-    truth_area: InFloats,
-    crowd: InBools,
-    truth_start: InLongs,
-    truth_count: InInts,
-    pair_prediction: InInts,
-    pair_truth: InInts,
-    pair_overlap: InFloats,
-    pair_start: InLongs,
-    pair_count: InInts,
+    run: Columns,
     rows: InLongs,
     least_overlaps: InFloats,
     area_low: InFloats,
@@ -175,31 +150,31 @@ def _sweep(
     tallies = np.zeros((class_count, 3, _LEVELS), np.int64)
     longest = 0
     for row in rows:
-        longest = max(longest, truth_count[row])
+        longest = max(longest, run.truth_count[row])
     held = np.empty(longest, np.uint64)
     outside = np.empty(longest, np.uint64)
     candidate = np.empty(longest, np.int64)
     overlaps = np.empty(longest, np.float64)
     for row in rows:
-        p0, t0 = prediction_start[row], truth_start[row]
-        for t in range(truth_count[row]):
+        p0, t0 = run.prediction_start[row], run.truth_start[row]
+        for t in range(run.truth_count[row]):
             held[t] = 0
-            outside[t] = _ALL if crowd[t0 + t] else _outside(truth_area[t0 + t], area_low, area_high)
+            outside[t] = _ALL if run.crowd[t0 + t] else _outside(run.truth_area[t0 + t], area_low, area_high)
             for a in range(4):
                 if not (outside[t] >> np.uint64(_LEVELS * a)) & np.uint64(1):
-                    tallies[truth_class[t0 + t], 0, a] += 1
-        pair, last_pair = pair_start[row], pair_start[row] + pair_count[row]
+                    tallies[run.truth_class[t0 + t], 0, a] += 1
+        pair, last_pair = run.pair_start[row], run.pair_start[row] + run.pair_count[row]
         rank, last_class = 0, -1
-        for p in range(p0, p0 + prediction_count[row]):
-            c = class_id[p]
+        for p in range(p0, p0 + run.prediction_count[row]):
+            c = run.class_id[p]
             if c != last_class:
                 rank, last_class = 0, c
             rank += 1
             count = 0
-            while pair < last_pair and p0 + pair_prediction[pair] == p:
-                t, overlap = pair_truth[pair], pair_overlap[pair]
+            while pair < last_pair and p0 + run.pair_prediction[pair] == p:
+                t, overlap = run.pair_truth[pair], run.pair_overlap[pair]
                 pair += 1
-                if overlap < least_overlaps[0] or truth_class[t0 + t] != c:
+                if overlap < least_overlaps[0] or run.truth_class[t0 + t] != c:
                     continue
                 k = count
                 while k > 0 and overlaps[k - 1] <= overlap:
@@ -210,7 +185,7 @@ def _sweep(
             if rank > MAX_DETECTIONS[2]:
                 taken[p], ignored[p] = np.uint64(0), _ALL
                 continue
-            mine = _outside(area[p], area_low, area_high)
+            mine = _outside(run.area[p], area_low, area_high)
             if count == 0:
                 taken[p], ignored[p] = np.uint64(0), mine
                 continue
@@ -224,7 +199,7 @@ def _sweep(
                     while level < _LEVELS and overlaps[k] >= least_overlaps[level]:
                         level += 1
                     reach = ((np.uint64(1) << np.uint64(level)) - np.uint64(1)) * _EACH_AREA
-                    free = _ALL if crowd[t0 + t] else ~held[t]
+                    free = _ALL if run.crowd[t0 + t] else ~held[t]
                     here = is_open & reach & free & (outside[t] if second else ~outside[t])
                     is_open &= ~here
                     held[t] |= here

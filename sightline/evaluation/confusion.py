@@ -6,11 +6,12 @@ import numpy as np
 import numpy.typing as npt
 
 from sightline.arrays import Bools, Longs
+from sightline.evaluation.columns import Columns, columns_of
 from sightline.evaluation.evidence import Evidence
 from sightline.evaluation.matching import Confidence, checked_iou, match
 from sightline.evaluation.ordering import rows_of
 from sightline.evaluation.threads import in_chunks
-from sightline.kernel import InBytes, InFloats, InInts, InLongs, kernel
+from sightline.kernel import InBytes, InLongs, kernel
 
 Matrix = npt.NDArray[np.int64]
 
@@ -26,24 +27,12 @@ def confusion_matrix(
     """
     least_overlap = checked_iou(iou)
     matches = match(evidence, iou, confidence, row_mask=row_mask)
-    predictions, truths = evidence.predictions, evidence.truths
     size = evidence.class_count + 1
+    columns = columns_of(evidence)
 
     def confuse(rows: Longs) -> Matrix:
         return _confuse(
-            predictions.class_id,
-            predictions.confidence,
-            predictions.place,
-            evidence.prediction_rows.start,
-            evidence.prediction_rows.count,
-            truths.class_id,
-            evidence.truth_rows.start,
-            evidence.truth_rows.count,
-            evidence.pairs.prediction,
-            evidence.pairs.truth,
-            evidence.pairs.overlap,
-            evidence.pair_rows.start,
-            evidence.pair_rows.count,
+            columns,
             rows,
             least_overlap,
             matches.verdict,
@@ -58,19 +47,7 @@ def confusion_matrix(
 
 @kernel
 def _confuse(
-    class_id: InInts,
-    confidence: InFloats,
-    place: InInts,
-    prediction_start: InLongs,
-    prediction_count: InInts,
-    truth_class: InInts,
-    truth_start: InLongs,
-    truth_count: InInts,
-    pair_prediction: InInts,
-    pair_truth: InInts,
-    pair_overlap: InFloats,
-    pair_start: InLongs,
-    pair_count: InInts,
+    run: Columns,
     rows: InLongs,
     least_overlap: float,
     verdict: InBytes,
@@ -80,39 +57,44 @@ def _confuse(
     background = size - 1
     matrix = np.zeros((size, size), np.int64)
     for row in rows:
-        p0, t0, t1 = prediction_start[row], truth_start[row], truth_start[row] + truth_count[row]
+        p0, t0, t1 = run.prediction_start[row], run.truth_start[row], run.truth_start[row] + run.truth_count[row]
         missed = truth_verdict[t0:t1] == 2
-        for p in range(p0, p0 + prediction_count[row]):
+        for p in range(p0, p0 + run.prediction_count[row]):
             if verdict[p] == 1:
-                matrix[class_id[p], class_id[p]] += 1
+                matrix[run.class_id[p], run.class_id[p]] += 1
             elif verdict[p] == 2:
-                matrix[background, class_id[p]] += 1
+                matrix[background, run.class_id[p]] += 1
         # The first pair of every prediction that is left over and might still take something, most confident first.
-        left, left_confidence = np.empty(pair_count[row], np.int64), np.empty(pair_count[row], np.float64)
-        left_place, count = np.empty(pair_count[row], np.int32), 0
-        pair_end, last = pair_start[row] + pair_count[row], -1
-        for pair in range(pair_start[row], pair_end):
-            p = p0 + pair_prediction[pair]
-            if p == last or verdict[p] != 2 or pair_overlap[pair] < least_overlap or not missed[pair_truth[pair]]:
+        left, left_confidence = np.empty(run.pair_count[row], np.int64), np.empty(run.pair_count[row], np.float64)
+        left_place, count = np.empty(run.pair_count[row], np.int32), 0
+        pair_end, last = run.pair_start[row] + run.pair_count[row], -1
+        for pair in range(run.pair_start[row], pair_end):
+            p = p0 + run.pair_prediction[pair]
+            if (
+                p == last
+                or verdict[p] != 2
+                or run.pair_overlap[pair] < least_overlap
+                or not missed[run.pair_truth[pair]]
+            ):
                 continue
-            left[count], left_confidence[count], left_place[count] = pair, -confidence[p], place[p]
+            left[count], left_confidence[count], left_place[count] = pair, -run.confidence[p], run.place[p]
             last = p
             count += 1
         by_place = np.argsort(left_place[:count], kind="mergesort")
         order = by_place[np.argsort(left_confidence[:count][by_place], kind="mergesort")]
         for n in order:
             pair = left[n]
-            p = p0 + pair_prediction[pair]
+            p = p0 + run.pair_prediction[pair]
             best, best_overlap = -1, least_overlap
-            while pair < pair_end and p0 + pair_prediction[pair] == p:
-                if missed[pair_truth[pair]] and pair_overlap[pair] >= best_overlap:
-                    best, best_overlap = pair_truth[pair], pair_overlap[pair]
+            while pair < pair_end and p0 + run.pair_prediction[pair] == p:
+                if missed[run.pair_truth[pair]] and run.pair_overlap[pair] >= best_overlap:
+                    best, best_overlap = run.pair_truth[pair], run.pair_overlap[pair]
                 pair += 1
             if best >= 0:
                 missed[best] = False
-                matrix[truth_class[t0 + best], class_id[p]] += 1
-                matrix[background, class_id[p]] -= 1
+                matrix[run.truth_class[t0 + best], run.class_id[p]] += 1
+                matrix[background, run.class_id[p]] -= 1
         for t in range(t0, t1):
             if missed[t - t0]:
-                matrix[truth_class[t], background] += 1
+                matrix[run.truth_class[t], background] += 1
     return matrix

@@ -11,10 +11,11 @@ from enum import IntEnum
 import numpy as np
 
 from sightline.arrays import Bools, Bytes, Floats, Ints, Longs
+from sightline.evaluation.columns import Columns, columns_of
 from sightline.evaluation.evidence import MINIMUM_OVERLAP, STRICTEST_IOU, Evidence
 from sightline.evaluation.ordering import rows_of
 from sightline.evaluation.threads import in_chunks
-from sightline.kernel import InBools, InFloats, InInts, InLongs, OutBytes, OutFloats, OutInts, kernel
+from sightline.kernel import InFloats, InLongs, OutBytes, OutFloats, OutInts, kernel
 
 Confidence = float | Floats | None
 """From which confidence predictions count: one for all classes, one a class (infinite: none counts), or no limit."""
@@ -103,24 +104,11 @@ def match(
         truth_verdict=np.zeros(len(truths.class_id), np.int8),
         prediction=np.full(len(truths.class_id), -1, np.int32),
     )
+    columns = columns_of(evidence)
 
     def match_in(rows: Longs) -> None:
         _match_rows(
-            predictions.class_id,
-            predictions.confidence,
-            predictions.area,
-            evidence.prediction_rows.start,
-            evidence.prediction_rows.count,
-            truths.class_id,
-            truths.area,
-            truths.crowd,
-            evidence.truth_rows.start,
-            evidence.truth_rows.count,
-            evidence.pairs.prediction,
-            evidence.pairs.truth,
-            evidence.pairs.overlap,
-            evidence.pair_rows.start,
-            evidence.pair_rows.count,
+            columns,
             rows,
             least_overlap,
             least_confidence,
@@ -141,21 +129,7 @@ def match(
 
 @kernel
 def _match_rows(
-    class_id: InInts,
-    confidence: InFloats,
-    area: InFloats,
-    prediction_start: InLongs,
-    prediction_count: InInts,
-    truth_class: InInts,
-    truth_area: InFloats,
-    crowd: InBools,
-    truth_start: InLongs,
-    truth_count: InInts,
-    pair_prediction: InInts,
-    pair_truth: InInts,
-    pair_overlap: InFloats,
-    pair_start: InLongs,
-    pair_count: InInts,
+    run: Columns,
     rows: InLongs,
     least_overlap: float,
     least_confidence: InFloats,
@@ -170,33 +144,33 @@ def _match_rows(
 ) -> None:
     """Fill the columns of `Matches` for `rows`. Verdicts are spelled out as numbers: see `Verdict`."""
     for row in rows:
-        p0, t0 = prediction_start[row], truth_start[row]
-        for t in range(t0, t0 + truth_count[row]):
-            ignored = crowd[t] or truth_area[t] < low or truth_area[t] > high
+        p0, t0 = run.prediction_start[row], run.truth_start[row]
+        for t in range(t0, t0 + run.truth_count[row]):
+            ignored = run.crowd[t] or run.truth_area[t] < low or run.truth_area[t] > high
             truth_verdict[t] = 3 if ignored else 2
         # As if nothing were matched: what passes its threshold and the limit.
         rank, last_class = 0, -1
-        for p in range(p0, p0 + prediction_count[row]):
-            c = class_id[p]
+        for p in range(p0, p0 + run.prediction_count[row]):
+            c = run.class_id[p]
             rank = rank + 1 if c == last_class else 1
             last_class = c
             # Arithmetic for branches, which no processor could predict here.
-            seen = (confidence[p] >= least_confidence[c]) & (rank <= limit)
-            outside = (area[p] < low) | (area[p] > high)
+            seen = (run.confidence[p] >= least_confidence[c]) & (rank <= limit)
+            outside = (run.area[p] < low) | (run.area[p] > high)
             verdict[p] = seen * (2 + outside)
-        pair, last_pair = pair_start[row], pair_start[row] + pair_count[row]
+        pair, last_pair = run.pair_start[row], run.pair_start[row] + run.pair_count[row]
         while pair < last_pair:
-            if pair_overlap[pair] < least_overlap:
+            if run.pair_overlap[pair] < least_overlap:
                 pair += 1
                 continue
-            mine = pair_prediction[pair]
+            mine = run.pair_prediction[pair]
             p = p0 + mine
-            c = class_id[p]
+            c = run.class_id[p]
             best, best_free, best_overlap = -1, False, least_overlap
-            while pair < last_pair and pair_prediction[pair] == mine:
-                t, overlap = t0 + pair_truth[pair], pair_overlap[pair]
+            while pair < last_pair and run.pair_prediction[pair] == mine:
+                t, overlap = t0 + run.pair_truth[pair], run.pair_overlap[pair]
                 pair += 1
-                if overlap < least_overlap or truth_class[t] != c or (taken_by[t] >= 0 and not crowd[t]):
+                if overlap < least_overlap or run.truth_class[t] != c or (taken_by[t] >= 0 and not run.crowd[t]):
                     continue
                 free = truth_verdict[t] != 3
                 better = free if best >= 0 and free != best_free else overlap >= best_overlap
