@@ -16,6 +16,7 @@ from motor.motor_asyncio import AsyncIOMotorClient
 from pymongo import IndexModel
 from pymongo.errors import (
     ConfigurationError,
+    ConnectionFailure,
     DuplicateKeyError,
     OperationFailure,
     ServerSelectionTimeoutError,
@@ -43,10 +44,15 @@ _BATCH_DOCUMENTS = 10_000
 _WIRE_VERSION_5_0 = 13
 _NAMESPACE_EXISTS = 48
 _INDEX_CONFLICTS = (85, 86)
+_NOT_LET_IN = (13, 18)
 
 
 class ReadModelError(Exception):
     """The read model can't be used as it is; the message says what to do."""
+
+
+class ReadModelAway(ReadModelError):
+    """The read model doesn't answer; it may, later."""
 
 
 class ReadModel:
@@ -86,9 +92,19 @@ class ReadModel:
                 await store._refuse_other_log(log_id)
         except ServerSelectionTimeoutError as error:
             await store.close()
-            raise ReadModelError(
+            raise ReadModelAway(
                 "MongoDB doesn't answer, or is no member of the replica set that the address names: start it, or name "
                 f"another with SIGHTLINE_MONGO_URL ({str(error).partition(' (')[0].partition(', Timeout')[0]})"
+            ) from error
+        except ConnectionFailure as error:
+            await store.close()
+            raise ReadModelAway(f"MongoDB broke the connection off ({error})") from error
+        except OperationFailure as error:
+            await store.close()
+            if error.code not in _NOT_LET_IN:
+                raise
+            raise ReadModelError(
+                "MongoDB doesn't let this user in: check name, password and roles in SIGHTLINE_MONGO_URL"
             ) from error
         except BaseException:
             await store.close()
@@ -208,6 +224,8 @@ class ReadModel:
 
     async def _refuse_unfit_server(self) -> None:
         hello = await self._client.admin.command("hello")
+        if hello.get("isreplicaset"):
+            raise ReadModelAway("this MongoDB's replica set isn't initiated yet: run `rs.initiate()` once")
         if "setName" not in hello and hello.get("msg") != "isdbgrid":
             raise ReadModelError(
                 "this MongoDB is no replica set, and transactions and change streams need one: start mongod with "

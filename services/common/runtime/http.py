@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import socket
 import time
 from collections.abc import Callable, Generator, MutableMapping, Sequence
 from typing import Any
@@ -19,13 +20,41 @@ from services.common.eventlog.port import LogError
 from services.common.readmodel.outages import OUTAGES
 from services.common.runtime import errors, telemetry
 from services.common.runtime.body_limit import BodyLimit
+from services.common.runtime.errors import Problem
 from services.common.runtime.health import Health
 from services.common.runtime.same_origin import SameOrigin
 from services.common.runtime.settings import Settings
 from services.common.runtime.tracing import Tracing
 
 
-def server(app: FastAPI, settings: Settings) -> uvicorn.Server:
+class CantListen(Exception):
+    """A port can't be had; the message says which."""
+
+
+def listeners(settings: Settings) -> list[socket.socket]:
+    """The sockets that a service listens on: its own, and one that it shares with other processes, if asked to."""
+    opened = [_bound(settings.host, settings.port, shared=False)]
+    if settings.shared_port:
+        opened.append(_bound(settings.host, settings.shared_port, shared=True))
+    return opened
+
+
+def _bound(host: str, port: int, *, shared: bool) -> socket.socket:
+    opened = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
+    opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if shared:
+        # The kernel deals out connections among all who listen so, as long as they are one user's.
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    try:
+        opened.bind((host, port))
+    except OSError as error:
+        opened.close()
+        raise CantListen(f"can't listen on {host}, port {port}: {error.strerror}") from error
+    opened.setblocking(False)
+    return opened
+
+
+def server(app: ASGIApp, settings: Settings) -> uvicorn.Server:
     """A server of the app, to be run inside our loop."""
     config = uvicorn.Config(
         app,
@@ -34,6 +63,7 @@ def server(app: FastAPI, settings: Settings) -> uvicorn.Server:
         loop="none",
         http="httptools",
         ws="none",
+        interface="asgi3",
         lifespan="off",
         access_log=False,
         log_config=None,
@@ -75,6 +105,18 @@ class _Measure:
         finally:
             route = getattr(scope.get("route"), "path", "unmatched")
             telemetry.REQUESTS.labels(scope["method"], route, str(status)).observe(time.perf_counter() - begun)
+
+
+def waiting_app(name: str, health: Health, hosts: frozenset[str] = frozenset()) -> FastAPI:
+    """What a service answers until it can do its work: alive, not ready and why, and 503 to everything else."""
+    router = APIRouter()
+
+    @router.api_route("/{path:path}", methods=["GET", "POST", "PUT", "PATCH", "DELETE"], include_in_schema=False)
+    async def starting(path: str) -> Response:  # pyright: ignore[reportUnusedFunction]
+        detail = "; ".join((await health.problems()).values())
+        raise Problem(503, "starting", f"{name} is starting", detail, headers={"Retry-After": "2"})
+
+    return http_app(name, [router], health, hosts=hosts)
 
 
 def http_app(

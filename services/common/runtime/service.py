@@ -10,21 +10,27 @@ import sys
 import tempfile
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from functools import partial
+from itertools import chain, repeat
+from typing import Protocol, TypeVar
 
 from fastapi import APIRouter, FastAPI
 
 from services.common.eventlog.metrics import LoopMetrics
+from services.common.eventlog.opening import LogAway, open_log
 from services.common.eventlog.port import EventLog, LogError
-from services.common.eventlog.sqlite import SqliteLog
-from services.common.eventlog.topics import topics
-from services.common.readmodel.mongo import ReadModel, ReadModelError
+from services.common.readmodel.mongo import ReadModel, ReadModelAway, ReadModelError
 from services.common.runtime import http, telemetry
+from services.common.runtime.doors import Doors
 from services.common.runtime.health import Health
 from services.common.runtime.loop_metrics import PrometheusLoopMetrics
 from services.common.runtime.settings import Settings
 
 DRAIN_SECONDS = 20.0
+PAUSES = (0.5, 1.0, 2.0, 5.0)
+"""Seconds between tries to open a log or a read model that is away; the last for all that follow."""
+
+Opened = TypeVar("Opened")
 COLLECT_AFTER = 20_000
 """Objects made before the collector looks at the young ones: a batch makes many, and reference counts free them."""
 
@@ -87,7 +93,7 @@ def run_service(name: str, build: Build, *, uses_log: bool = True) -> None:
         runner = uvloop.run
     try:
         runner(_run(name, settings, build, uses_log))
-    except (LogError, ReadModelError) as error:
+    except (LogError, ReadModelError, http.CantListen) as error:
         telemetry.get_logger().error("can't go on", reason=str(error))
         sys.exit(1)
 
@@ -104,38 +110,73 @@ async def _run(name: str, settings: Settings, build: Build, uses_log: bool) -> N
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
-
+    stopped = asyncio.create_task(stopping.wait(), name="signal")
+    doors = Doors(name, settings)
     async with contextlib.AsyncExitStack() as stack:
-        log: EventLog | None = None
-        if uses_log:
-            log = SqliteLog(settings.log_path)
-            await log.open(topics(settings.row_partitions))
-            stack.push_async_callback(log.close)
-        store = await ReadModel.open(settings.mongo_url, settings.mongo_database, log.log_id if log else None)
-        stack.push_async_callback(store.close)
-        health = Health()
-        parts = await build(Context(name, settings, store, health, log))
-        server = http.server(http.http_app(name, parts.routers, health, parts.describe, settings.hosts), settings)
-        tasks = [asyncio.create_task(part.run(), name=type(part).__name__) for part in parts.background]
-        serving = asyncio.create_task(server.serve(), name="http")
-        stopped = asyncio.create_task(stopping.wait(), name="signal")
-        _spare_collections()
-        logger.info("started", port=settings.port)
-        try:
-            done, _ = await asyncio.wait({*tasks, serving, stopped}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            logger.info("stopping")
-            server.should_exit = True
-            await asyncio.gather(*(_stop(part) for part in parts.background))
-            await asyncio.wait({serving, *tasks}, timeout=DRAIN_SECONDS)
-            for task in (*tasks, serving, stopped):
-                task.cancel()
-        for task in done - {stopped}:
-            if not task.cancelled() and (error := task.exception()) is not None:
-                raise error
-            if not stopping.is_set():
-                raise LogError(f"{task.get_name()} ended by itself")
+        starting = asyncio.create_task(_start(name, settings, build, uses_log, doors, stack), name="start")
+        await asyncio.wait({starting, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        if starting.done():
+            await _serve(settings, doors, *starting.result(), stopped)
+        else:
+            starting.cancel()
+            await asyncio.wait({starting})
+            await doors.close()
     logger.info("stopped")
+
+
+async def _start(
+    name: str, settings: Settings, build: Build, uses_log: bool, doors: Doors, stack: contextlib.AsyncExitStack
+) -> tuple[Parts, FastAPI]:
+    """Open what the service stands on, as soon as it is there, and put the service together."""
+    log: EventLog | None = None
+    if uses_log:
+        log = await _patiently("the log", partial(open_log, settings), doors)
+        stack.push_async_callback(log.close)
+    log_id = log.log_id if log else None
+    open_store = partial(ReadModel.open, settings.mongo_url, settings.mongo_database, log_id)
+    store = await _patiently("MongoDB", open_store, doors)
+    stack.push_async_callback(store.close)
+    doors.waits_for = None
+    health = Health()
+    parts = await build(Context(name, settings, store, health, log))
+    return parts, http.http_app(name, parts.routers, health, parts.describe, settings.hosts)
+
+
+async def _patiently(what: str, open_it: Callable[[], Awaitable[Opened]], doors: Doors) -> Opened:
+    """Open it; while it is away, say so and try again. What no waiting can mend is raised."""
+    for pause in chain(PAUSES, repeat(PAUSES[-1])):
+        try:
+            return await open_it()
+        except (LogAway, ReadModelAway) as error:
+            doors.waits_for = f"waiting for {what}: {error}"
+            doors.open()
+            telemetry.get_logger().warning(f"waiting for {what}", reason=str(error), again_in_seconds=pause)
+            await asyncio.sleep(pause)
+    raise AssertionError("it is tried for ever")
+
+
+async def _serve(settings: Settings, doors: Doors, parts: Parts, app: FastAPI, stopped: asyncio.Task[bool]) -> None:
+    """Run until asked to end, or until a part fails."""
+    logger = telemetry.get_logger()
+    serving = doors.open(app)
+    tasks = [serving, *(asyncio.create_task(part.run(), name=type(part).__name__) for part in parts.background)]
+    _spare_collections()
+    logger.info("started", port=settings.port)
+    try:
+        done, _ = await asyncio.wait({*tasks, stopped}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        logger.info("stopping")
+        closing = asyncio.create_task(doors.close())
+        await asyncio.gather(*(_stop(part) for part in parts.background))
+        await asyncio.wait({closing, *tasks}, timeout=DRAIN_SECONDS)
+        asking_to_stop = stopped.done()
+        for task in (*tasks, closing, stopped):
+            task.cancel()
+    for task in done - {stopped}:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            raise error
+        if not asking_to_stop:
+            raise LogError(f"{task.get_name()} ended by itself")
 
 
 def _spare_collections() -> None:
