@@ -55,8 +55,7 @@ class TruthImport:
         said = await asyncio.to_thread(_said, job, truth, known)
         kept = await self._keep_their_truth(job, truth, ~said)
         events = EventMaker(job.project_id, job.dataset_id, job.import_id)
-        await append_all(job, _rows(events, truth))
-        await append_all(job, truths(events, truth, said, known))
+        await append_all(job, _rows_and_truths(events, truth, said, known))
         job.accepted = sum(len(truth.annotations(image)) for image in np.flatnonzero(said).tolist())
         ends = [
             events.ended(GROUND_TRUTH, partition, unlabel_others=not kept)
@@ -122,33 +121,41 @@ def _said(job: Job, truth: Truth, known: Lookup) -> npt.NDArray[np.bool_]:
     return said
 
 
-def _rows(events: EventMaker, truth: Truth) -> Iterator[Message]:
-    for name, id, width, height in zip(
-        truth.names, truth.image_ids.tolist(), truth.widths.tolist(), truth.heights.tolist(), strict=True
-    ):
-        row = DataRowUpserted(global_key=name, ordinal=id)
-        if width > 0:
-            row.width = width
-        if height > 0:
-            row.height = height
-        yield events.data_row(row)
+def _rows_and_truths(events: EventMaker, truth: Truth, said: npt.NDArray[np.bool_], known: Lookup) -> Iterator[Message]:
+    """Every image's row, and its truth where that is said, also where it is empty.
+
+    One after the other, so that both come in one batch, and the row is written once.
+    """
+    for image in range(len(truth.names)):
+        yield _row(events, truth, image)
+        if said[image]:
+            yield from truth_of_image(events, truth, image, known)
 
 
-def truths(events: EventMaker, truth: Truth, said: npt.NDArray[np.bool_], known: Lookup) -> Iterator[Message]:
-    """The truth of every image that it is said of, also where that is empty."""
-    for image in np.flatnonzero(said).tolist():
-        records = truth.annotations(image)
-        class_ids, _ = known.find(records["category_id"])
-        chunks = max(1, -(-len(records) // ANNOTATIONS_PER_EVENT))
-        for chunk in range(chunks):
-            part = slice(chunk * ANNOTATIONS_PER_EVENT, (chunk + 1) * ANNOTATIONS_PER_EVENT)
-            some = records[part]
-            boxes = BoxTruths(
-                count=len(some),
-                class_ids=packed(class_ids[part], "<i4"),
-                boxes=packed(some["box"], "<f8"),
-                areas=packed(some["area"], "<f8"),
-                crowds=packed(some["crowd"], "u1"),
-                annotation_ids=packed(some["annotation_id"], "<i8"),
-            )
-            yield events.truth(truth.names[image], int(truth.image_ids[image]), boxes, chunk, chunks)
+def _row(events: EventMaker, truth: Truth, image: int) -> Message:
+    row = DataRowUpserted(global_key=truth.names[image], ordinal=int(truth.image_ids[image]))
+    width, height = int(truth.widths[image]), int(truth.heights[image])
+    if width > 0:
+        row.width = width
+    if height > 0:
+        row.height = height
+    return events.data_row(row)
+
+
+def truth_of_image(events: EventMaker, truth: Truth, image: int, known: Lookup) -> Iterator[Message]:
+    """The truth of one image, in chunks where it is large."""
+    records = truth.annotations(image)
+    class_ids, _ = known.find(records["category_id"])
+    chunks = max(1, -(-len(records) // ANNOTATIONS_PER_EVENT))
+    for chunk in range(chunks):
+        part = slice(chunk * ANNOTATIONS_PER_EVENT, (chunk + 1) * ANNOTATIONS_PER_EVENT)
+        some = records[part]
+        boxes = BoxTruths(
+            count=len(some),
+            class_ids=packed(class_ids[part], "<i4"),
+            boxes=packed(some["box"], "<f8"),
+            areas=packed(some["area"], "<f8"),
+            crowds=packed(some["crowd"], "u1"),
+            annotation_ids=packed(some["annotation_id"], "<i8"),
+        )
+        yield events.truth(truth.names[image], int(truth.image_ids[image]), boxes, chunk, chunks)

@@ -98,10 +98,11 @@ class Job:
 
 
 async def append_all(job: Job, messages: Iterator[Message]) -> None:
-    """Append events of an import in batches, made in a thread."""
+    """Append events of an import in batches, each made in a thread while the one before is written."""
     batches = in_batches(messages)
-    while (batch := await asyncio.to_thread(next, batches, None)) is not None:
-        await job.append(batch)
+    batch = await asyncio.to_thread(next, batches, None)
+    while batch is not None:
+        batch, _ = await asyncio.gather(asyncio.to_thread(next, batches, None), job.append(batch))
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from services.ingest import import_truth
 from services.ingest.accept import Columns, RowNames, Windows
 from services.ingest.events import EventMaker
 from services.ingest.import_rows import said_of_row
-from services.ingest.import_truth import truths
+from services.ingest.import_truth import truth_of_image
 from services.ingest.lookup import Lookup
 from sightline.formats.coco import read_truth
 from sightline.formats.data_rows import DataRowReader
@@ -65,13 +65,13 @@ def test_ground_truth(events: EventMaker, monkeypatch: pytest.MonkeyPatch) -> No
             '[0.1, 0.2, 0, 4], "iscrowd": 1}]}'.encode()
         ]
     )
-    messages = list(truths(events, truth, np.array([True]), Lookup({9: 1, 3: 2})))
+    messages = list(truth_of_image(events, truth, 0, Lookup({9: 1, 3: 2})))
     assert len(messages) == 1
     same(messages[0].value, "ground_truth_replaced")
     assert (messages[0].topic, messages[0].key) == (GROUND_TRUTH, f"default/ds_golden/{KEY}".encode())
 
     monkeypatch.setattr(import_truth, "ANNOTATIONS_PER_EVENT", 1)
-    first, second = truths(events, truth, np.array([True]), Lookup({9: 1, 3: 2}))
+    first, second = truth_of_image(events, truth, 0, Lookup({9: 1, 3: 2}))
     same(first.value, "ground_truth_replaced_chunk")
     assert first.key == second.key == messages[0].key
     said = Event.FromString(second.value).ground_truth_replaced
@@ -80,7 +80,7 @@ def test_ground_truth(events: EventMaker, monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_empty_ground_truth(events: EventMaker) -> None:
     file = '{"images": [{"id": -7, "file_name": "a/ü 1.jpg"}], "categories": [], "annotations": []}'
-    (message,) = truths(events, read_truth([file.encode()]), np.array([True]), Lookup({}))
+    (message,) = truth_of_image(events, read_truth([file.encode()]), 0, Lookup({}))
     same(message.value, "ground_truth_replaced_empty")
 
 
