@@ -25,12 +25,12 @@ async def build(context: Context) -> Parts:
     await asyncio.to_thread(warm)
     columns = Columns(context.store, settings.columns_max_bytes)
     telemetry.COLUMN_BYTES.set_function(lambda: columns.nbytes)
-    peers = Peers({"ingest": settings.ingest_url, "metrics": settings.metrics_url})
+    peers = Peers({"query": settings.query_url, "ingest": settings.ingest_url, "metrics": settings.metrics_url})
     sources = Sources(Reads(context.store), columns, peers, settings.row_partitions, settings.asset_root)
     context.health.check("read model", sources.reads.problem)
-    for name in peers.urls:
+    for name in peers.urls.keys() - {"query"}:
         context.health.check(name, partial(peers.problem, name))
-    grpc = GrpcServer(sources, settings.host, settings.grpc_port)
+    grpc = GrpcServer(sources, settings.host, settings.grpc_port, shared=bool(settings.shared_port))
     ingest = Ingest(settings.ingest_url)
     writes = Writes(partial(peers.description, "ingest"))
     return Parts(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 
@@ -9,6 +10,7 @@ import httpx
 
 from services.common.runtime.errors import Problem
 from services.common.runtime.tracing import traceparent
+from services.query.addresses import Address, Resolve, parse, processes, resolve
 
 _OF_ONE_HOP = frozenset(
     {
@@ -41,10 +43,14 @@ class Passed:
 
 
 class Ingest:
-    """The ingest service, as this one sees it: an address that takes what it is given."""
+    """The ingest service, as this one sees it: processes that take what they are given, each in its turn."""
 
-    def __init__(self, url: str, *, transport: httpx.AsyncBaseTransport | None = None) -> None:
-        self._url = url.rstrip("/")
+    def __init__(
+        self, urls: str, *, transport: httpx.AsyncBaseTransport | None = None, resolve: Resolve = resolve
+    ) -> None:
+        self._urls = parse(urls)
+        self._resolve = resolve
+        self._turn = itertools.count()
         # An upload may take hours, and its answer comes when all of it is on the log: only connecting has a limit.
         self._client = httpx.AsyncClient(
             transport=transport,
@@ -56,7 +62,7 @@ class Ingest:
 
     async def pass_on(self, method: str, target: bytes, headers: Headers, body: AsyncIterator[bytes]) -> Passed:
         """Send a request on, and answer as soon as ingest does. `target` is path and query, as they came."""
-        if not self._url:
+        if not self._urls:
             raise Problem(
                 503,
                 "ingest-unavailable",
@@ -66,28 +72,39 @@ class Ingest:
         given = {name.lower() for name, _ in headers}
         bodiless = b"content-length" not in given and b"transfer-encoding" not in given
         passed = [(key, value) for key, value in _end_to_end(headers) if key.lower() not in _LOOKED_AT]
-        request = self._client.build_request(
-            method,
-            self._url + target.decode("latin-1"),
-            headers=[*passed, (b"traceparent", traceparent().encode())],
-            content=None if bodiless else body,
-        )
-        try:
-            answer = await self._client.send(request, stream=True)
-        except (httpx.ConnectError, httpx.ConnectTimeout):
-            raise _unavailable("it takes no connections; nothing was written: try again in a few seconds") from None
-        except httpx.TransportError:
-            raise _unavailable(
-                "the connection broke, and whether the write was accepted is not known: send it again, with the same "
-                "Idempotency-Key if it had one"
-            ) from None
+        passed.append((b"traceparent", traceparent().encode()))
+        answer = await self._send(method, target.decode("latin-1"), passed, None if bodiless else body)
         # This server dates its answers itself.
         kept = [(name, value) for name, value in _end_to_end(answer.headers.raw) if name.lower() != b"date"]
         return Passed(answer.status_code, kept, _whole(answer))
 
+    async def _send(
+        self, method: str, target: str, headers: Headers, body: AsyncIterator[bytes] | None
+    ) -> httpx.Response:
+        """Send to the process whose turn it is, or, where that takes no connection, to the next: nothing was sent."""
+        for address in _from(await processes(self._urls, self._resolve), next(self._turn)):
+            host = (b"host", address.host.encode())
+            request = self._client.build_request(method, address.url + target, headers=[host, *headers], content=body)
+            try:
+                return await self._client.send(request, stream=True)
+            except (httpx.ConnectError, httpx.ConnectTimeout):
+                continue
+            except httpx.TransportError:
+                raise _unavailable(
+                    "the connection broke, and whether the write was accepted is not known: send it again, with the "
+                    "same Idempotency-Key if it had one"
+                ) from None
+        raise _unavailable("it takes no connections; nothing was written: try again in a few seconds")
+
     async def close(self) -> None:
         """Let go of the connections."""
         await self._client.aclose()
+
+
+def _from(addresses: list[Address], turn: int) -> list[Address]:
+    """All of them, once around, from the one whose turn it is."""
+    begin = turn % len(addresses)
+    return addresses[begin:] + addresses[:begin]
 
 
 async def _whole(answer: httpx.Response) -> AsyncIterator[bytes]:

@@ -157,10 +157,10 @@ class QueryService(query_pb2_grpc.QueryServiceServicer):
 
 
 class GrpcServer:
-    """Serves gRPC beside HTTP, on a port of its own."""
+    """Serves gRPC beside HTTP, on a port of its own, which other processes may share."""
 
-    def __init__(self, sources: Sources, host: str, port: int) -> None:
-        self._server = grpc.aio.server(options=(("grpc.so_reuseport", 0),))
+    def __init__(self, sources: Sources, host: str, port: int, *, shared: bool = False) -> None:
+        self._server = grpc.aio.server(options=(("grpc.so_reuseport", int(shared)),))
         self._health = _aio_health.HealthServicer()
         add_to: Any = self._server  # the generated functions say nothing of types
         query_pb2_grpc.add_QueryServiceServicer_to_server(QueryService(sources), add_to)  # pyright: ignore[reportUnknownMemberType]

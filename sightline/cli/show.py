@@ -101,12 +101,19 @@ def rows(found: Sequence[JsonObject]) -> None:
     _console().print(table)
 
 
+def _standing(service: JsonObject) -> str:
+    """Of several processes, how many are ready."""
+    if service["processes"] == 1:
+        return service["problem"] or "ready"
+    return f"{service['processes_ready']}/{service['processes']} ready {service['problem'] or ''}".rstrip()
+
+
 def status(url: str, answer: JsonObject) -> None:
     """Services, how far row events are applied, and how fresh the newest runs are."""
     console = _console()
     console.print(f"Sightline {answer['version']} at {url}: {'ready' if answer['ready'] else 'not ready'}")
     for service in answer["services"]:
-        console.print(f"  {service['name']:<10} {service['problem'] or 'ready'}", markup=False)
+        console.print(f"  {service['name']:<10} {_standing(service)}", markup=False)
     topics = _table("Group", "Topic")
     for heading in ("Applied", "Waiting"):
         topics.add_column(heading, justify="right")

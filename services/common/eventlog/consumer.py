@@ -184,6 +184,8 @@ class RunLoop:
         for partition, owned in going.items():  # not before: a revoke during a stop waits for the same batches
             if self._owners.get(partition) is owned:
                 del self._owners[partition]
+                for topic in self._topics:
+                    self._metrics.no_lag(self.group, topic, partition)
         self._metrics.assigned(self.group, len(self._owners))
 
     def _notice_end(self, task: asyncio.Task[None]) -> None:

@@ -26,3 +26,6 @@ class LoopMetrics:
 
     def lag(self, group: str, topic: str, partition: int, events: int) -> None:
         """How many events are not applied yet."""
+
+    def no_lag(self, group: str, topic: str, partition: int) -> None:
+        """The partition is another's now: what is not applied there is for its owner to say."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 from typing_extensions import override
 
 from services.common.eventlog.metrics import LoopMetrics
@@ -38,3 +40,8 @@ class PrometheusLoopMetrics(LoopMetrics):
     @override
     def lag(self, group: str, topic: str, partition: int, events: int) -> None:
         telemetry.LAG.labels(group, topic, str(partition)).set(events)
+
+    @override
+    def no_lag(self, group: str, topic: str, partition: int) -> None:
+        with contextlib.suppress(KeyError):  # it may never have been told
+            telemetry.LAG.remove(group, topic, str(partition))

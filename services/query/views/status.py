@@ -10,19 +10,24 @@ from pydantic import Field
 import sightline
 from services.common.readmodel.collections import IMPORT_JOBS, MODEL_RUNS, RUN_SUMMARIES
 from services.query.answers import Answer
+from services.query.peers import Standing
 from services.query.reads import Document
 from services.query.sources import Sources
 from services.query.views.freshness import ACCEPTING, MEASURING, behind
 
 NEWEST_RUNS = 20
+ALONE = Standing({"": None})
+"""This service where nobody has told it of other processes of its own: it answers, so it is ready."""
 
 
 class ServiceStatus(Answer):
-    """One service. `problem` says what keeps it from being ready."""
+    """One service. `problem` says what keeps it from being ready; one process that is ready is enough."""
 
     name: str
     ready: bool
     problem: str | None
+    processes: int = Field(description="processes of it")
+    processes_ready: int = Field(description="those that are ready")
 
 
 class TopicStatus(Answer):
@@ -61,9 +66,9 @@ class Status(Answer):
 async def status(sources: Sources) -> Status:
     """Services, row groups, and the newest runs."""
     reads, partitions = sources.reads, sources.row_partitions
-    (runs, _), problems, lags, accepting, measuring = await asyncio.gather(
+    (runs, _), standings, lags, accepting, measuring = await asyncio.gather(
         reads.listing(MODEL_RUNS, {}, order=(("created_unix_ms", -1),), page_size=NEWEST_RUNS, page_token=None),
-        sources.peers.problems(),
+        sources.peers.standings(),
         sources.peers.lags(),
         reads.progress(ACCEPTING, partitions),
         reads.progress(MEASURING, partitions),
@@ -75,16 +80,23 @@ async def status(sources: Sources) -> Status:
     )
     return Status(
         version=sightline.__version__,
-        ready=not any(problems.values()),
-        services=[
-            ServiceStatus(name="query", ready=True, problem=None),
-            *(ServiceStatus(name=name, ready=problem is None, problem=problem) for name, problem in problems.items()),
-        ],
+        ready=all(standing.ready for standing in standings.values()),
+        services=[_service(name, standing) for name, standing in ({"query": ALONE} | standings).items()],
         topics=[*_topics(ACCEPTING, accepting, lags), *_topics(MEASURING, measuring, lags)],
         runs=[
             _run(run, summaries.get(run["run_id"]), jobs.get(run["open_import"] or ""), touches[run["run_id"]])
             for run in runs
         ],
+    )
+
+
+def _service(name: str, standing: Standing) -> ServiceStatus:
+    return ServiceStatus(
+        name=name,
+        ready=bool(standing.ready),
+        problem=standing.problem,
+        processes=standing.processes,
+        processes_ready=standing.ready,
     )
 
 

@@ -18,7 +18,8 @@ sightline_partition_lag_events{group="metrics.rows",partition="3",topic="predict
 
 async def test_groups_and_runs(api: Api, world: World):
     answer = await api.get("/v1/status")
-    assert answer["services"] == [{"name": "query", "ready": True, "problem": None}]
+    alone = {"name": "query", "ready": True, "problem": None, "processes": 1, "processes_ready": 1}
+    assert answer["services"] == [alone]
     topics = {(each["group"], each["topic"]): each for each in answer["topics"]}
     assert topics["metrics.rows", "predictions"]["applied"] == 10 * PARTITIONS
     assert topics["metrics.rows", "predictions"]["lag"] is None
@@ -43,11 +44,12 @@ async def test_lag_and_readiness_are_what_the_services_tell(api: Api):
             return httpx.Response(200, text=TELEMETRY)
         return httpx.Response(503, json={"problems": {"log": "away"}})
 
-    peers = Peers({"metrics": "http://metrics"}, transport=httpx.MockTransport(answer))
+    peers = Peers({"metrics": "http://127.0.0.1:1"}, transport=httpx.MockTransport(answer))
     sources = Sources(api.sources.reads, api.sources.columns, peers, PARTITIONS)
     shown = await status(sources)
     assert shown.ready is False
     assert [(each.name, each.problem) for each in shown.services] == [("query", None), ("metrics", "log: away")]
+    assert [(each.processes_ready, each.processes) for each in shown.services] == [(1, 1), (0, 1)]
     lags = {(each.group, each.topic): (each.lag, each.lag_by_partition) for each in shown.topics}
     assert lags["metrics.rows", "predictions"] == (12, {"3": 12})
     await peers.close()

@@ -14,15 +14,27 @@ sightline_other{group="x"} 1.0
 """
 
 
-def peers(answers: dict[str, httpx.Response | Exception]) -> Peers:
+NAMES = {"several": ["10.0.0.2", "10.0.0.1"]}
+
+
+async def resolve(name: str) -> list[str]:
+    return NAMES.get(name, [])
+
+
+def peers(answers: dict[str, httpx.Response | Exception], **urls: str) -> Peers:
+    """Peers that are answered by host and path."""
+
     def answer(request: httpx.Request) -> httpx.Response:
         found = answers[f"{request.url.host}{request.url.path}"]
         if isinstance(found, Exception):
             raise found
         return found
 
-    urls = {"ingest": "http://ingest/", "metrics": "http://metrics", "none": ""}
-    return Peers(urls, transport=httpx.MockTransport(answer))
+    urls = urls or {"ingest": "http://ingest/", "metrics": "http://metrics", "none": ""}
+    return Peers(urls, transport=httpx.MockTransport(answer), resolve=resolve)
+
+
+NOT_READY = httpx.Response(503, json={"problems": {"metrics.rows": "not in its group yet"}})
 
 
 async def test_what_is_not_ready_says_why():
@@ -32,7 +44,56 @@ async def test_what_is_not_ready_says_why():
             "metrics/readyz": httpx.Response(503, json={"problems": {"metrics.rows": "not in its group yet"}}),
         }
     )
-    assert await asked.problems() == {"ingest": None, "metrics": "metrics.rows: not in its group yet"}
+    assert await asked.problem("ingest") is None
+    assert await asked.problem("metrics") == "metrics.rows: not in its group yet"
+
+
+async def test_one_process_that_is_ready_is_enough():
+    asked = peers(
+        {"a/readyz": httpx.ConnectError("x"), "b/readyz": httpx.Response(200), "c/readyz": NOT_READY},
+        metrics="http://a:1, http://b:1,http://c:1/",
+    )
+    standing = await asked.standing("metrics")
+    assert (standing.ready, standing.processes, standing.problem) == (1, 3, None)
+    assert standing.problems["http://c:1"] == "metrics.rows: not in its group yet"
+
+
+async def test_of_processes_that_are_not_ready_each_reason_is_told_once():
+    dead = httpx.ConnectError("x")
+    asked = peers({"a/readyz": dead, "b/readyz": NOT_READY, "c/readyz": dead}, metrics="http://a,http://b,http://c")
+    assert await asked.problem("metrics") == "takes no connections; metrics.rows: not in its group yet"
+
+
+async def test_every_process_behind_a_name_is_asked_under_that_name():
+    seen: list[tuple[str, str]] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        seen.append((request.url.host, request.headers["host"]))
+        return httpx.Response(200)
+
+    asked = Peers({"metrics": "http://several:8080"}, transport=httpx.MockTransport(answer), resolve=resolve)
+    assert (await asked.standing("metrics")).ready == 2
+    assert sorted(seen) == [("10.0.0.1", "several:8080"), ("10.0.0.2", "several:8080")]
+
+
+async def test_what_another_service_lacks_is_that_ones_problem():
+    waits = httpx.Response(503, json={"problems": {"metrics": "takes no connections"}})
+    fails = httpx.Response(503, json={"problems": {"metrics": "takes no connections", "read model": "away"}})
+    asked = peers({"a/readyz": waits, "b/readyz": fails}, query="http://a,http://b", metrics="http://m")
+    assert (await asked.standing("query")).problems == {"http://a": None, "http://b": "read model: away"}
+
+
+async def test_lags_of_several_processes_are_one_picture_and_the_owner_counts():
+    def telemetry(*lags: tuple[int, float]) -> httpx.Response:
+        lines = [f'{{group="g",partition="{p}",topic="t"}} {lag}' for p, lag in lags]
+        name = "sightline_partition_lag_events"
+        return httpx.Response(200, text=f"# TYPE {name} gauge\n" + "".join(f"{name}{line}\n" for line in lines))
+
+    asked = peers(
+        {"a/metrics": telemetry((0, 1.0), (1, 50.0)), "b/metrics": telemetry((1, 2.0), (2, 4.0))},
+        metrics="http://a,http://b",
+    )
+    assert await asked.lags() == {("g", "t", 0): 1, ("g", "t", 1): 2, ("g", "t", 2): 4}
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fsightline/query/v1/status.proto\x12\x12sightline.query.v1\"\x12\n\x10GetStatusRequest\"\xc6\x01\n\x11GetStatusResponse\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\r\n\x05ready\x18\x02 \x01(\x08\x12\x33\n\x08services\x18\x03 \x03(\x0b\x32!.sightline.query.v1.ServiceStatus\x12/\n\x06topics\x18\x04 \x03(\x0b\x32\x1f.sightline.query.v1.TopicStatus\x12+\n\x04runs\x18\x05 \x03(\x0b\x32\x1d.sightline.query.v1.RunStatus\"N\n\rServiceStatus\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05ready\x18\x02 \x01(\x08\x12\x14\n\x07problem\x18\x03 \x01(\tH\x00\x88\x01\x01\x42\n\n\x08_problem\"\xdc\x01\n\x0bTopicStatus\x12\r\n\x05group\x18\x01 \x01(\t\x12\r\n\x05topic\x18\x02 \x01(\t\x12\x0f\n\x07\x61pplied\x18\x03 \x01(\x04\x12\x10\n\x03lag\x18\x04 \x01(\x04H\x00\x88\x01\x01\x12M\n\x10lag_by_partition\x18\x05 \x03(\x0b\x32\x33.sightline.query.v1.TopicStatus.LagByPartitionEntry\x1a\x35\n\x13LagByPartitionEntry\x12\x0b\n\x03key\x18\x01 \x01(\r\x12\r\n\x05value\x18\x02 \x01(\x04:\x02\x38\x01\x42\x06\n\x04_lag\"\xce\x02\n\tRunStatus\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x1a\n\rrows_in_scope\x18\x03 \x01(\rH\x00\x88\x01\x01\x12\x1b\n\x0erows_predicted\x18\x04 \x01(\rH\x01\x88\x01\x01\x12 \n\x13predictions_visible\x18\x05 \x01(\x04H\x02\x88\x01\x01\x12\"\n\x15predictions_accepting\x18\x06 \x01(\x04H\x03\x88\x01\x01\x12\x1d\n\x10measured_unix_ms\x18\x07 \x01(\x03H\x04\x88\x01\x01\x12\x19\n\x11partitions_behind\x18\x08 \x03(\rB\x10\n\x0e_rows_in_scopeB\x11\n\x0f_rows_predictedB\x16\n\x14_predictions_visibleB\x18\n\x16_predictions_acceptingB\x13\n\x11_measured_unix_msb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fsightline/query/v1/status.proto\x12\x12sightline.query.v1\"\x12\n\x10GetStatusRequest\"\xc6\x01\n\x11GetStatusResponse\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\r\n\x05ready\x18\x02 \x01(\x08\x12\x33\n\x08services\x18\x03 \x03(\x0b\x32!.sightline.query.v1.ServiceStatus\x12/\n\x06topics\x18\x04 \x03(\x0b\x32\x1f.sightline.query.v1.TopicStatus\x12+\n\x04runs\x18\x05 \x03(\x0b\x32\x1d.sightline.query.v1.RunStatus\"z\n\rServiceStatus\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05ready\x18\x02 \x01(\x08\x12\x14\n\x07problem\x18\x03 \x01(\tH\x00\x88\x01\x01\x12\x11\n\tprocesses\x18\x04 \x01(\r\x12\x17\n\x0fprocesses_ready\x18\x05 \x01(\rB\n\n\x08_problem\"\xdc\x01\n\x0bTopicStatus\x12\r\n\x05group\x18\x01 \x01(\t\x12\r\n\x05topic\x18\x02 \x01(\t\x12\x0f\n\x07\x61pplied\x18\x03 \x01(\x04\x12\x10\n\x03lag\x18\x04 \x01(\x04H\x00\x88\x01\x01\x12M\n\x10lag_by_partition\x18\x05 \x03(\x0b\x32\x33.sightline.query.v1.TopicStatus.LagByPartitionEntry\x1a\x35\n\x13LagByPartitionEntry\x12\x0b\n\x03key\x18\x01 \x01(\r\x12\r\n\x05value\x18\x02 \x01(\x04:\x02\x38\x01\x42\x06\n\x04_lag\"\xce\x02\n\tRunStatus\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x1a\n\rrows_in_scope\x18\x03 \x01(\rH\x00\x88\x01\x01\x12\x1b\n\x0erows_predicted\x18\x04 \x01(\rH\x01\x88\x01\x01\x12 \n\x13predictions_visible\x18\x05 \x01(\x04H\x02\x88\x01\x01\x12\"\n\x15predictions_accepting\x18\x06 \x01(\x04H\x03\x88\x01\x01\x12\x1d\n\x10measured_unix_ms\x18\x07 \x01(\x03H\x04\x88\x01\x01\x12\x19\n\x11partitions_behind\x18\x08 \x03(\rB\x10\n\x0e_rows_in_scopeB\x11\n\x0f_rows_predictedB\x16\n\x14_predictions_visibleB\x18\n\x16_predictions_acceptingB\x13\n\x11_measured_unix_msb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -38,11 +38,11 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETSTATUSRESPONSE']._serialized_start=76
   _globals['_GETSTATUSRESPONSE']._serialized_end=274
   _globals['_SERVICESTATUS']._serialized_start=276
-  _globals['_SERVICESTATUS']._serialized_end=354
-  _globals['_TOPICSTATUS']._serialized_start=357
-  _globals['_TOPICSTATUS']._serialized_end=577
-  _globals['_TOPICSTATUS_LAGBYPARTITIONENTRY']._serialized_start=516
-  _globals['_TOPICSTATUS_LAGBYPARTITIONENTRY']._serialized_end=569
-  _globals['_RUNSTATUS']._serialized_start=580
-  _globals['_RUNSTATUS']._serialized_end=914
+  _globals['_SERVICESTATUS']._serialized_end=398
+  _globals['_TOPICSTATUS']._serialized_start=401
+  _globals['_TOPICSTATUS']._serialized_end=621
+  _globals['_TOPICSTATUS_LAGBYPARTITIONENTRY']._serialized_start=560
+  _globals['_TOPICSTATUS_LAGBYPARTITIONENTRY']._serialized_end=613
+  _globals['_RUNSTATUS']._serialized_start=624
+  _globals['_RUNSTATUS']._serialized_end=958
 # @@protoc_insertion_point(module_scope)

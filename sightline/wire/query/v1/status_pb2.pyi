@@ -25,14 +25,18 @@ class GetStatusResponse(_message.Message):
     def __init__(self, version: _Optional[str] = ..., ready: _Optional[bool] = ..., services: _Optional[_Iterable[_Union[ServiceStatus, _Mapping]]] = ..., topics: _Optional[_Iterable[_Union[TopicStatus, _Mapping]]] = ..., runs: _Optional[_Iterable[_Union[RunStatus, _Mapping]]] = ...) -> None: ...
 
 class ServiceStatus(_message.Message):
-    __slots__ = ("name", "ready", "problem")
+    __slots__ = ("name", "ready", "problem", "processes", "processes_ready")
     NAME_FIELD_NUMBER: _ClassVar[int]
     READY_FIELD_NUMBER: _ClassVar[int]
     PROBLEM_FIELD_NUMBER: _ClassVar[int]
+    PROCESSES_FIELD_NUMBER: _ClassVar[int]
+    PROCESSES_READY_FIELD_NUMBER: _ClassVar[int]
     name: str
     ready: bool
     problem: str
-    def __init__(self, name: _Optional[str] = ..., ready: _Optional[bool] = ..., problem: _Optional[str] = ...) -> None: ...
+    processes: int
+    processes_ready: int
+    def __init__(self, name: _Optional[str] = ..., ready: _Optional[bool] = ..., problem: _Optional[str] = ..., processes: _Optional[int] = ..., processes_ready: _Optional[int] = ...) -> None: ...
 
 class TopicStatus(_message.Message):
     __slots__ = ("group", "topic", "applied", "lag", "lag_by_partition")
