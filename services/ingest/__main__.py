@@ -22,7 +22,9 @@ async def build(context: Context) -> Parts:
     metrics = context.loop_metrics
     catalog_handler = CatalogHandler(context.settings.row_partitions)
     catalog_loop = RunLoop(log, store, CATALOG_GROUP, (CATALOG,), catalog_handler, metrics=metrics)
-    rows_loop = RunLoop(log, store, ROWS_GROUP, (DATA_ROWS, GROUND_TRUTH), RowsHandler(), metrics=metrics)
+    rows_loop = RunLoop(
+        log, store, ROWS_GROUP, (DATA_ROWS, GROUND_TRUTH), RowsHandler(context.settings.row_partitions), metrics=metrics
+    )
     for loop in (catalog_loop, rows_loop):
         context.health.check(loop.group, partial(_joined, loop))
 

@@ -8,8 +8,8 @@ from typing import Any
 from services.common.documents import Delete, DeleteMany, Document, Replace, Write
 from services.common.eventlog.handling import Delivery
 from services.common.readmodel import collections
+from services.common.row_checks import Invalid
 from services.common.truth_chunks import ChunkedTruth, ChunkRefused, follow
-from services.metrics.checks import Invalid
 from sightline.wire.events.v1.ground_truth_pb2 import BoxTruths
 
 TRUTH_CHUNKS = collections.TRUTH_CHUNKS.name

@@ -10,24 +10,10 @@ import numpy as np
 
 from services.common.documents import Document
 from services.common.eventlog.handling import Delivery
+from services.common.row_checks import annotation_checks, first_faults
 from services.metrics.identity import IDENTITY_BYTES, content_identities
 from services.metrics.merging import NAMED, STORED, TAKE_BACK
 from sightline.arrays import Bits, Floats, Ints
-from sightline.kernel import InFloats, InInts, InLongs, InTable, OutInts, kernel
-from sightline.wire.events.v1.ground_truth_pb2 import BoxTruths
-
-LARGEST_CLASS_ID = 65_535
-"""Readers allocate by the highest class id, so it has a bound."""
-
-_FAULTS = (
-    "",
-    f"a class id is not between 1 and {LARGEST_CLASS_ID}",
-    "a box has a number that is not finite, or a negative size",
-    "a confidence is not between 0 and 1 (NaN: absent)",
-    "an area is not finite",
-    "a crowd flag is not 0 or 1",
-)
-_BAD_CLASS, _BAD_BOX, _BAD_CONFIDENCE, _BAD_AREA, _BAD_CROWD = range(1, 6)
 
 
 class Block(NamedTuple):
@@ -101,10 +87,9 @@ def prediction_table(
         end += count
     blocks = list(said.values())
     heard = _Columns.of(class_ids, boxes, confidences, uuids)
-    for position, code in zip(tuple(said), _prediction_faults(heard, blocks), strict=True):
-        if code:
-            faults[position] = _FAULTS[code]
-            del said[position]
+    for position, fault in _prediction_faults(heard, said).items():
+        faults[position] = fault
+        del said[position]
     identity = _identities(heard, blocks)
 
     stored: dict[str, Block] = {}
@@ -130,39 +115,6 @@ def prediction_table(
     )
 
 
-def truth_faults(deliveries: Sequence[Delivery], payloads: Sequence[str | None]) -> Mapping[int, str]:
-    """Truth events whose columns can never be right, by position in the batch, and why."""
-    faults: dict[int, str] = {}
-    positions: list[int] = []
-    spoken: list[BoxTruths] = []
-    for position, payload in enumerate(payloads):
-        if payload != "ground_truth_replaced":
-            continue
-        boxes = deliveries[position].event.ground_truth_replaced.boxes
-        fault = _wrong_truth_lengths(boxes)
-        if fault:
-            faults[position] = fault
-            continue
-        positions.append(position)
-        spoken.append(boxes)
-    if not positions:
-        return faults
-    count = np.array([boxes.count for boxes in spoken], np.int32)
-    start = np.cumsum(count, dtype=np.int64) - count
-    codes = np.zeros(len(spoken), np.int32)
-    _check_truths(
-        np.frombuffer(b"".join([boxes.class_ids for boxes in spoken]), np.int32),
-        np.frombuffer(b"".join([boxes.boxes for boxes in spoken]), np.float64).reshape(-1, 4),
-        np.frombuffer(b"".join([boxes.areas for boxes in spoken]), np.float64),
-        np.frombuffer(b"".join([boxes.crowds for boxes in spoken]), np.uint8).astype(np.int32),
-        start,
-        count,
-        codes,
-    )
-    faults.update((position, _FAULTS[code]) for position, code in zip(positions, codes.tolist(), strict=True) if code)
-    return faults
-
-
 @dataclass(frozen=True, slots=True)
 class _Columns:
     class_id: Ints
@@ -182,13 +134,15 @@ class _Columns:
         )
 
 
-def _prediction_faults(columns: _Columns, blocks: Sequence[Block]) -> list[int]:
-    """A fault's code, or 0, for each block."""
-    codes = np.zeros(len(blocks), np.int32)
-    start = np.array([block.start for block in blocks], np.int64)
-    count = np.array([block.size for block in blocks], np.int32)
-    _check_predictions(columns.class_id, columns.boxes, columns.confidence, start, count, codes)
-    return codes.tolist()
+def _prediction_faults(columns: _Columns, said: Mapping[int, Block]) -> Mapping[int, str]:
+    """Events whose columns can never be right, by position in the batch, and why."""
+    confidence = columns.confidence
+    right = ((confidence >= 0) & (confidence <= 1)) | np.isnan(confidence)
+    checks = [
+        *annotation_checks(columns.class_id, columns.boxes),
+        (~right, "a confidence is not between 0 and 1 (NaN: absent)"),
+    ]
+    return first_faults(list(said), [block.size for block in said.values()], checks)
 
 
 def _identities(columns: _Columns, blocks: Sequence[Block]) -> Bits:
@@ -213,51 +167,3 @@ def _wrong_lengths(count: int, columns: tuple[bytes, bytes, bytes], uuids: bytes
     if uuids and len(uuids) != IDENTITY_BYTES * count:
         return f"uuids is neither empty nor {IDENTITY_BYTES} bytes for each prediction"
     return ""
-
-
-def _wrong_truth_lengths(boxes: BoxTruths) -> str:
-    count = boxes.count
-    for name, column, size in (
-        ("class_ids", boxes.class_ids, 4),
-        ("boxes", boxes.boxes, 32),
-        ("areas", boxes.areas, 8),
-        ("crowds", boxes.crowds, 1),
-        ("annotation_ids", boxes.annotation_ids, 8),
-    ):
-        if len(column) != size * count:
-            return f"{name} is not {size} bytes for each annotation"
-    return ""
-
-
-@kernel
-def _check_predictions(
-    class_id: InInts, boxes: InTable, confidence: InFloats, start: InLongs, count: InInts, fault: OutInts
-) -> None:
-    """Comparisons are written so that NaN fails them."""
-    for block in range(len(start)):
-        for i in range(start[block], start[block] + count[block]):
-            x, y, w, h = boxes[i, 0], boxes[i, 1], boxes[i, 2], boxes[i, 3]
-            if not 1 <= class_id[i] <= LARGEST_CLASS_ID:
-                fault[block] = _BAD_CLASS
-            elif not (w >= 0 and h >= 0 and np.isfinite(w * h) and np.isfinite(x + w) and np.isfinite(y + h)):
-                fault[block] = _BAD_BOX
-            elif not (0 <= confidence[i] <= 1 or np.isnan(confidence[i])):
-                fault[block] = _BAD_CONFIDENCE
-
-
-@kernel
-def _check_truths(
-    class_id: InInts, boxes: InTable, area: InFloats, crowd: InInts, start: InLongs, count: InInts, fault: OutInts
-) -> None:
-    """Comparisons are written so that NaN fails them."""
-    for block in range(len(start)):
-        for i in range(start[block], start[block] + count[block]):
-            x, y, w, h = boxes[i, 0], boxes[i, 1], boxes[i, 2], boxes[i, 3]
-            if not 1 <= class_id[i] <= LARGEST_CLASS_ID:
-                fault[block] = _BAD_CLASS
-            elif not (w >= 0 and h >= 0 and np.isfinite(w * h) and np.isfinite(x + w) and np.isfinite(y + h)):
-                fault[block] = _BAD_BOX
-            elif not np.isfinite(area[i]):
-                fault[block] = _BAD_AREA
-            elif not 0 <= crowd[i] <= 1:
-                fault[block] = _BAD_CROWD

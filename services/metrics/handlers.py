@@ -9,15 +9,15 @@ from collections.abc import Sequence
 
 from services.common.documents import Read, Replace, State, UpdateMany, Write
 from services.common.eventlog.handling import Batch, Delivery, Handler, Outcome, Refused
+from services.common.eventlog.placement import partitions_of
 from services.common.eventlog.topics import GROUND_TRUTH, PREDICTIONS
 from services.common.readmodel import collections
-from services.metrics.checks import Invalid, TooMuch, check_id, checked_row
+from services.common.row_checks import Invalid, check_id, checked_row, truth_faults
 from services.metrics.chunks import TRUTH_CHUNKS, ChunkBook
-from services.metrics.columns import prediction_table, truth_faults
+from services.metrics.columns import prediction_table
 from services.metrics.memory import KnownRun, PartitionMemory, memory_id
 from services.metrics.needs import first_reads
-from services.metrics.placement import partitions_of
-from services.metrics.rows import NO_PAIRS, RUN_ROWS, RunRows
+from services.metrics.rows import NO_PAIRS, RUN_ROWS, RunRows, TooMuch
 from services.metrics.touches import Touches
 from services.metrics.truths import TRUTHS, TruthBook
 
@@ -52,7 +52,7 @@ class RowsHandler(Handler):
         payloads = [delivery.event.WhichOneof("payload") for delivery in deliveries]
         run_rows = list({document["_id"]: document for document in state.get(RUN_ROWS, ())}.values())
         table = prediction_table(deliveries, payloads, run_rows)
-        faults = {**table.faults, **truth_faults(deliveries, payloads)}
+        truth_fault = truth_faults(deliveries, payloads)
         partitions = partitions_of([delivery.key.encode() for delivery in deliveries], self._row_partitions)
         work = _Work(
             memory,
@@ -68,18 +68,20 @@ class RowsHandler(Handler):
                 match payload:
                     case "predictions_upserted":
                         said = event.predictions_upserted
-                        row = checked_row(delivery, said, partitions[position], faults.get(position))
+                        row = checked_row(delivery, said, partitions[position])
+                        _refuse(table.faults.get(position))
                         run = work.run_of(event.project_id, said.dataset_id, said.run_id)
                         work.rows.say(delivery, said, row, table.said[position], run)
                     case "predictions_deleted":
                         taken = event.predictions_deleted
-                        checked_row(delivery, taken, partitions[position], faults.get(position))
+                        checked_row(delivery, taken, partitions[position])
+                        _refuse(table.faults.get(position))
                         run = work.run_of(event.project_id, taken.dataset_id, taken.run_id)
                         work.rows.take_back(delivery, taken, table.said[position], run)
                     case "ground_truth_replaced":
                         truth = event.ground_truth_replaced
-                        row = checked_row(delivery, truth, partitions[position], None)
-                        work.replace_truth(delivery, row, faults.get(position))
+                        row = checked_row(delivery, truth, partitions[position])
+                        work.replace_truth(delivery, row, truth_fault.get(position))
                     case "import_ended":
                         work.end_import(delivery)
                     case "marker":
@@ -94,6 +96,11 @@ class RowsHandler(Handler):
             if len(deliveries) > 1:
                 raise
             return Outcome(refused=[Refused(deliveries[0], str(reason))], memory=memory)
+
+
+def _refuse(fault: str | None) -> None:
+    if fault is not None:
+        raise Invalid(fault)
 
 
 class _Work:

@@ -12,7 +12,6 @@ from services.common.documents import Delete, Document, Replace, Write
 from services.common.eventlog.handling import Delivery, Refused
 from services.common.readmodel import collections
 from services.common.row_limits import BATCH_BYTES, MOST_PREDICTIONS, PAIR_BYTES, PREDICTION_BYTES
-from services.metrics.checks import TooMuch
 from services.metrics.columns import Block, PredictionTable
 from services.metrics.memory import KnownRun
 from services.metrics.merging import ALONE, CLEAR, NEW_IMPORT, Merged, Statements, merge
@@ -24,6 +23,10 @@ from sightline.wire.events.v1.predictions_pb2 import IMPORT_MODE_REPLACE, Predic
 
 RUN_ROWS = collections.RUN_ROWS.name
 NO_PAIRS = {"pair_count": 0, "pair_predictions": b"", "pair_truths": b"", "pair_overlaps": b""}
+
+
+class TooMuch(Exception):
+    """A batch is more than can be applied at once: it has to be halved. If it is one event, that can't be applied."""
 
 
 def run_row_id(project_id: str, dataset_id: str, run_id: str, global_key: str, run: KnownRun | None) -> str:

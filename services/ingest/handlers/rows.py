@@ -9,7 +9,9 @@ from typing import Any
 
 from services.common.documents import Read, Replace, State
 from services.common.eventlog.handling import Batch, Delivery, Handler, Outcome, Refused
+from services.common.eventlog.placement import partitions_of
 from services.common.eventlog.topics import row_key
+from services.common.row_checks import Invalid, checked_row, truth_faults
 from services.common.truth_chunks import ChunkedTruth, ChunkRefused, follow
 from sightline.domain.json_values import json_fault
 from sightline.wire.events.v1.data_rows_pb2 import (
@@ -96,6 +98,9 @@ class _Rows:
 class RowsHandler(Handler):
     """Keeps `data_rows` from the events of data rows and of ground truth."""
 
+    def __init__(self, row_partitions: int) -> None:
+        self._row_partitions = row_partitions
+
     def recall(self, partition: int) -> Sequence[Read]:
         """What markers have told."""
         return [Read(ROW_PARTITIONS, {"_id": f"{ROWS_GROUP}/{partition}"})]
@@ -130,18 +135,21 @@ class RowsHandler(Handler):
     def handle(self, batch: Batch, state: State, memory: RowsMemory) -> Outcome:
         """Apply the batch."""
         rows = _Rows(batch.partition, state.get(DATA_ROWS, ()))
+        deliveries = batch.deliveries
+        payloads = [delivery.event.WhichOneof("payload") for delivery in deliveries]
+        partitions = partitions_of([delivery.key.encode() for delivery in deliveries], self._row_partitions)
+        faults = truth_faults(deliveries, payloads)
         refused: list[Refused] = []
         after = memory
-        for delivery in batch.deliveries:
+        for position, (delivery, payload) in enumerate(zip(deliveries, payloads, strict=True)):
             event = delivery.event
-            payload = event.WhichOneof("payload")
-            reason = _unfit(delivery)
+            reason = _unfit(delivery, partitions[position])
             if reason is None:
                 match payload:
                     case "data_row_upserted":
                         reason = _upsert(rows, event.project_id, event.data_row_upserted)
                     case "ground_truth_replaced":
-                        after, reason = _label(rows, after, delivery)
+                        after, reason = _label(rows, after, delivery, faults.get(position))
                     case "import_ended":
                         after = _end_import(rows, after, event.project_id, event.import_ended)
                     case "marker":
@@ -167,7 +175,7 @@ class RowsHandler(Handler):
         return Outcome(writes, refused=refused, memory=after)
 
 
-def _unfit(delivery: Delivery) -> str | None:
+def _unfit(delivery: Delivery, right_partition: int) -> str | None:
     """Why an event can't be taken as it is."""
     event = delivery.event
     match event.WhichOneof("payload"):
@@ -177,8 +185,10 @@ def _unfit(delivery: Delivery) -> str | None:
             said = event.ground_truth_replaced
         case _:
             return None
-    if delivery.key != row_key(event.project_id, said.dataset_id, said.global_key):
-        return "the key is not that of the row"
+    try:
+        checked_row(delivery, said, right_partition)
+    except Invalid as reason:
+        return str(reason)
     return None
 
 
@@ -205,25 +215,29 @@ def _upsert(rows: _Rows, project_id: str, said: DataRowUpserted) -> str | None:
     return None
 
 
-def _label(rows: _Rows, memory: RowsMemory, delivery: Delivery) -> tuple[RowsMemory, str | None]:
-    """Take one more event of a row's truth. What is remembered then, and why it can't be taken."""
+def _label(rows: _Rows, memory: RowsMemory, delivery: Delivery, fault: str | None) -> tuple[RowsMemory, str | None]:
+    """Take one more event of a row's truth. What is remembered then, and why it can't be taken.
+
+    A fault of one chunk is one of the whole.
+    """
     said = delivery.event.ground_truth_replaced
     before = memory.incomplete.get(delivery.key)
     try:
         come = follow(before, said)
     except ChunkRefused as reason:
         return memory, str(reason)
+    fault = fault or come.fault
     if come is before:
-        return memory, None
+        return memory, fault
     incomplete = {row: each for row, each in memory.incomplete.items() if row != delivery.key}
-    if come.fault is None:
+    if fault is None:
         if come.complete:
             _put_label(rows, memory, delivery.event.project_id, said)
         else:
             incomplete[delivery.key] = come
     if incomplete != memory.incomplete:
         memory = replace(memory, incomplete=incomplete)
-    return memory, come.fault
+    return memory, fault
 
 
 def _put_label(rows: _Rows, memory: RowsMemory, project_id: str, said: GroundTruthReplaced) -> None:

@@ -125,7 +125,7 @@ class Rows(Loop):
     """One row partition."""
 
     def __init__(self, store: FakeStore, partition: int = 0) -> None:
-        super().__init__(RowsHandler(), store, partition)
+        super().__init__(RowsHandler(partition + 1), store, partition)
 
     def data_row(self, key: str, **said: Any) -> tuple[str, str, Event]:
         event = Event(project_id="p", schema_version=1)

@@ -89,7 +89,9 @@ def test_a_truth_that_was_never_completed_is_forgotten(rows: Any, moot: str) -> 
 
 
 def test_a_truth_that_is_too_large_is_refused_whole(rows: Any) -> None:
-    half = BoxTruths(count=MOST_TRUTHS // 2 + 1)
+    count = MOST_TRUTHS // 2 + 1
+    empty = {name: bytes(size * count) for name, size in (("boxes", 32), ("areas", 8), ("crowds", 1))}
+    half = BoxTruths(count=count, class_ids=b"\x01\0\0\0" * count, annotation_ids=bytes(8 * count), **empty)
     chunks = [rows.truth("a", "i", chunk=chunk, chunks=3) for chunk in range(3)]
     for _, _, event in chunks:
         event.ground_truth_replaced.boxes.CopyFrom(half)
@@ -180,8 +182,8 @@ def test_what_can_never_be_is_refused(rows: Any, what: str) -> None:
 def test_partitions_do_not_share_memory(rows: Any) -> None:
     other = type(rows)(rows.store, 1)
     rows.apply(rows.committed(1, 4))
-    other.apply(other.truth("x", "i"))
-    assert other.labelled("x") == [(1, None, "i")]
+    other.apply(other.truth("z", "i"))
+    assert other.labelled("z") == [(1, None, "i")]
     assert sorted(rows.store.collections["row_partitions"]) == ["ingest.rows/0"]
     assert list(itertools.chain(rows.memory.drafts.items())) == [("d", 2)]
 

@@ -10,7 +10,7 @@ import pytest
 from services.common.eventlog.handling import Delivery
 from services.common.eventlog.topics import GROUND_TRUTH, PREDICTIONS
 from services.metrics import pairing, rows
-from services.metrics.checks import TooMuch
+from services.metrics.rows import TooMuch
 from tests.unit.metrics.partition import Partition
 from tests.unit.metrics.saying import created, delete, deliveries, keys_of, truth, upsert, uuid
 

@@ -6,8 +6,8 @@ import pytest
 
 from services.common.eventlog.handling import Delivery
 from services.common.eventlog.partitioner import partition_of
+from services.common.eventlog.placement import partitions_of
 from services.common.eventlog.topics import PREDICTIONS
-from services.metrics.placement import partitions_of
 from tests.unit.metrics.partition import Partition
 from tests.unit.metrics.saying import NAN, created, delete, deliveries, key_of, keys_of, topic_of, truth, upsert
 

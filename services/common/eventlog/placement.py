@@ -1,4 +1,4 @@
-"""Which partitions the keys of a batch belong to: `eventlog.partitioner` for many keys at once."""
+"""Which partitions the keys of a batch belong to: `partitioner` for many keys at once."""
 
 from __future__ import annotations
 
