@@ -1,28 +1,54 @@
-"""Which Kafka the log lies on, as data."""
+"""Which Kafka cluster, and how to get in."""
 
 from __future__ import annotations
 
+import ssl
 from dataclasses import dataclass
 from pathlib import Path
+
+from services.common.eventlog.port import LogError
 
 
 @dataclass(frozen=True, slots=True)
 class KafkaCluster:
-    """A Kafka cluster, and how to be let in."""
+    """A cluster, and what Sightline may expect of it."""
 
     bootstrap_servers: str
-    """`HOST:PORT`, comma separated."""
+    """`HOST:PORT`, several with commas between."""
     topic_prefix: str = ""
-    """Put before the name of every topic and group, so that several Sightlines may share a cluster."""
+    """Stands before the name of every topic and group, so that several Sightlines may share a cluster."""
     replication_factor: int = 3
     min_insync_replicas: int = 2
     security_protocol: str = "PLAINTEXT"
-    """PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL."""
     sasl_mechanism: str = ""
-    """PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512."""
     sasl_username: str = ""
     sasl_password_file: Path | None = None
-    """The password alone; a file, so that it stands in no environment."""
     ca_file: Path | None = None
     cert_file: Path | None = None
     key_file: Path | None = None
+
+    def password(self) -> str:
+        """The password in its file; none where there is no file."""
+        if self.sasl_password_file is None:
+            return ""
+        try:
+            return self.sasl_password_file.read_text().rstrip("\r\n")
+        except OSError as error:
+            raise LogError(
+                f"Kafka's password can't be read ({error}): mend SIGHTLINE_KAFKA_SASL_PASSWORD_FILE."
+            ) from error
+
+    def ssl_context(self) -> ssl.SSLContext | None:
+        """What TLS connections trust and show; None where the protocol has no TLS."""
+        if not self.security_protocol.endswith("SSL"):
+            return None
+        try:
+            context = ssl.create_default_context(cafile=self.ca_file)
+            if self.cert_file is not None:
+                context.load_cert_chain(self.cert_file, self.key_file)
+        except OSError as error:  # an SSLError is one
+            raise LogError(
+                f"Kafka's certificates can't be used ({error}): mend "
+                "SIGHTLINE_KAFKA_CA_FILE, SIGHTLINE_KAFKA_CERT_FILE or SIGHTLINE_KAFKA_KEY_FILE."
+            ) from error
+        return context

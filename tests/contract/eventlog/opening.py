@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+from services.common.eventlog.kafka import KafkaLog
+from services.common.eventlog.kafka_cluster import KafkaCluster
 from services.common.eventlog.port import EventLog
 from services.common.eventlog.sqlite import SqliteLog
 from services.common.eventlog.topics import Topic
 
 
 def make_log(spec: str) -> EventLog:
-    """A log from `KIND:WHERE`, not open yet. `sqlite:PATH`, or `sqlite:PATH:SESSION_SECONDS`."""
+    """A log from `KIND:WHERE`, not open yet.
+
+    `sqlite:PATH`, `sqlite:PATH:SESSION_SECONDS`, or `kafka:SERVERS/PREFIX/SESSION_SECONDS`.
+    """
     kind, _, where = spec.partition(":")
     if kind == "sqlite":
         path, _, session = where.partition(":")
         return SqliteLog(path, session_timeout=float(session or 15))
+    if kind == "kafka":
+        servers, prefix, session = where.split("/")
+        cluster = KafkaCluster(servers, topic_prefix=prefix, replication_factor=1, min_insync_replicas=1)
+        return KafkaLog(cluster, session_timeout=float(session))
     raise ValueError(spec)
 
 

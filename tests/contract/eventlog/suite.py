@@ -392,7 +392,7 @@ class LogContract:
             assert not await poll
             member.consumer.seek(names.rows, 0, 5)
             member.consumer.resume(0)
-            poll = asyncio.create_task(member.poll())
+            poll = asyncio.create_task(member.poll(timeout=SECONDS))
             await asyncio.sleep(0)
             member.consumer.seek(names.rows, 0, 3)
             assert (await poll)[0].offset == 3
@@ -468,7 +468,9 @@ class LogContract:
         await until(lambda: bool(first.in_hand))
         second = await join(await open_log(), progress)
         second.work(pause=0.005)
-        await log.append(messages[200:])
+        await log.append(messages[200:300])
+        await until(lambda: bool(second.owned))
+        await log.append(messages[300:])
         await until(lambda: len(first.seen) + len(second.seen) == 400)
         assert second.seen
         assert ("revoked", frozenset(range(4))) in first.history
