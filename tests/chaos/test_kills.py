@@ -5,51 +5,30 @@ The middle is held, not met by luck: a gate keeps the rest of an upload back, or
 
 import json
 from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
 
-from tests.e2e.data import Files, assert_equal_to_pycocotools, write
+from tests.e2e.data import Files, assert_equal_to_pycocotools
 from tests.e2e.gate import Gate
+from tests.e2e.middle import (
+    MOST,
+    PREDICTIONS,
+    TRUTH,
+    assert_broken_off,
+    assert_given_up,
+    files_in_parts,
+    hold_the_middle,
+    send_again,
+    state,
+    visible,
+)
 from tests.e2e.stack import Stack, kill, wait_until
-from tests.unit.evaluation.synthetic import coco
-
-TRUTH, PREDICTIONS = "/ground-truth:import", "/predictions:import"
-MOST = 0.95
-"""The share of a held file of predictions: enough for a window of it to be accepted."""
 
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
-    """Predictions in the order of rows, so that an upload is accepted in parts; most rows have none."""
-    truth, results = coco(11, images=60, classes=8, truths=6, detections=1200)
-    unlabelled = [{"id": 10_000 + n, "width": 640, "height": 480, "file_name": f"empty {n}.jpg"} for n in range(80)]
-    places = {image["id"]: place for place, image in enumerate(truth["images"])}
-    results.sort(key=lambda result: places[result["image_id"]])
-    folder = tmp_path_factory.mktemp("chaos")
-    return write(folder, {**truth, "images": truth["images"] + unlabelled}, results)
-
-
-def visible(stack: Stack) -> int:
-    """Predictions of the only run in the numbers that the server shows."""
-    (run,) = stack.get("/v1/status")["runs"]
-    return run["predictions_visible"] or 0
-
-
-def hold_the_middle(stack: Stack, gate: Gate) -> dict[str, Any]:
-    """Wait until an upload of predictions stands in its middle: a part accepted, and a part of that measured."""
-    wait_until(lambda: (gate.job() or {"accepted": 0})["accepted"] and visible(stack), 60)
-    job = gate.job()
-    assert job is not None
-    assert (job["state"], job["measured"]) == ("RUNNING", False)
-    return job
-
-
-def state(gate: Gate) -> str | None:
-    """The state of the held import, once it has begun."""
-    job = gate.job()
-    return job["state"] if job else None
+    return files_in_parts(tmp_path_factory.mktemp("chaos"))
 
 
 def kill_metrics(stack: Stack) -> None:
@@ -58,30 +37,6 @@ def kill_metrics(stack: Stack) -> None:
     kill(pid)
     wait_until(lambda: stack.descendants("services.metrics") not in ([], [pid]), 60)
     wait_until(stack.is_ready, 60)
-
-
-def assert_given_up(stack: Stack, job_id: str) -> None:
-    """The import of the process that was killed ends, and says why."""
-    wait_until(lambda: stack.get(f"/v1/imports/{job_id}")["state"] != "RUNNING", 60)
-    job = stack.get(f"/v1/imports/{job_id}")
-    assert (job["state"], job["measured"]) == ("FAILED", False)
-    assert "is gone" in job["failure"]
-
-
-def assert_broken_off(sending: Any) -> None:
-    """The command line says what to do, and nothing else."""
-    _, said = sending.communicate(timeout=120)
-    assert sending.returncode == 1, said
-    assert "send the files again" in said
-    assert "Traceback" not in said
-
-
-def send_again(stack: Stack, files: Files, name: str) -> None:
-    """Sending the files again finishes it, as if nothing had happened."""
-    answer = stack.json(*files.arguments(name), "--wait")
-    assert (answer["accepted"], answer["rejected"]) == (len(files.results), 0)
-    assert answer["dataset_version"] == 1
-    assert_equal_to_pycocotools(stack, answer["run_id"], files)
 
 
 def test_everything_is_killed_in_the_middle_of_an_import(files: Files, tmp_path: Path) -> None:
@@ -126,7 +81,7 @@ def test_metrics_is_killed_again_and_again(files: Files, tmp_path: Path) -> None
         for _ in range(2):
             kill_metrics(stack)
             assert state(gate) == "RUNNING"
-            assert 0 < visible(stack) <= job["accepted"]
+            assert 0 < visible(stack, job["run_id"]) <= job["accepted"]
         (pid,) = stack.descendants("services.metrics")
         psutil.Process(pid).suspend()
         gate.open()

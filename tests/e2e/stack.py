@@ -1,6 +1,7 @@
 """A real stack over a folder of its own: started, asked, killed, and looked at for what it leaves behind."""
 
 import contextlib
+import copy
 import json
 import signal
 import socket
@@ -75,6 +76,12 @@ class Stack:
                     if containing in " ".join(process.cmdline()):
                         found.append(process.pid)
         return found
+
+    def at(self, url: str) -> "Stack":
+        """The same stack, asked at the address of one of its processes."""
+        there = copy.copy(self)
+        there.url = url
+        return there
 
     def is_ready(self) -> bool:
         try:
