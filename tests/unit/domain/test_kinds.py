@@ -1,7 +1,11 @@
 """The annotation kinds."""
 
+import math
+
 import numpy as np
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from sightline.domain.kinds import BOX, KINDS
 
@@ -30,6 +34,19 @@ def test_boxes(box: list[float], code: str | None) -> None:
     good = [2.0, 3.0, 4.0, 5.0]
     first, fault, last = BOX.check(np.array([good, box, good], np.float64)).tolist()
     assert (first, last) == (0, 0)
+    assert (BOX.faults[fault - 1].code if fault else None) == code
+
+
+@given(st.tuples(*[st.floats(width=64)] * 4))
+@example((0.0, 0.0, -0.0, -0.0))
+@example((0.0, 0.0, 5e-324, -5e-324))
+@example((math.nan, math.inf, -math.inf, 0.0))
+@example((-1.7e308, 0.0, -1.7e308, 1.0))
+def test_any_four_numbers(box: tuple[float, float, float, float]) -> None:
+    x, y, width, height = box
+    measurable = all(map(math.isfinite, (x + width, y + height, width * height)))
+    code = "out_of_range" if not measurable else "negative_size" if width < 0 or height < 0 else None
+    [fault] = BOX.check(np.array([box], np.float64)).tolist()
     assert (BOX.faults[fault - 1].code if fault else None) == code
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from services.common.eventlog.handling import Delivery
 from services.common.eventlog.partitioner import partition_of
 from services.common.eventlog.placement import partitions_of
 from services.common.eventlog.topics import PREDICTIONS
+from sightline.domain.kinds import BOX as BOX_KIND
 from tests.unit.metrics.partition import Partition
 from tests.unit.metrics.saying import NAN, created, delete, deliveries, key_of, keys_of, topic_of, truth, upsert
 
@@ -70,6 +74,13 @@ def test_refused(event, reason):
     assert all(reason in refused.reason for refused in outcome.refused)
     [document] = partition.store["run_rows" if topic == PREDICTIONS else "truths"].values()
     assert (document["global_key"], document["count"]) == (GOOD, 1)
+
+
+@given(st.tuples(*[st.floats(width=64)] * 4))
+def test_a_box_is_refused_where_its_kind_finds_a_fault(box):
+    faulty = bool(BOX_KIND.check(np.array([box]))[0])
+    for event in (prediction(box=box), change(a_truth(box=box), areas=bytes(16))):
+        assert bool(Partition().feed(deliveries(topic_of(event), 0, [event])).refused) == faulty
 
 
 def test_absent_confidence_and_empty_boxes_are_fine():
