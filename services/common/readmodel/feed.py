@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -152,11 +152,14 @@ class Feed:
 
     def _take(self, events: Sequence[Document], cursor: Document) -> None:
         ready: list[Change] = []
+        collections = {each.collection for each in self._watched}
         for event in events:
             if event["operationType"] in _SHAPE_CHANGES:
-                raise FeedLost(f"{event['operationType']} of a collection")
+                if _concerned(event, collections):
+                    raise FeedLost(f"{event['operationType']} of a collection")
+                continue
             change = _change(event)
-            if change.time <= self._since:
+            if change.time <= self._since or change.collection not in collections:
                 continue
             if self._pending and change.time != self._pending[-1].time:
                 ready += self._pending
@@ -186,14 +189,19 @@ def _change(event: Document) -> Change:
             return Change("put", collection, id, event["fullDocument"], time)
 
 
+def _concerned(event: Document, collections: Set[str]) -> bool:
+    """Whether a change of shape concerns one of the collections; one without a name concerns all."""
+    named = {event[place]["coll"] for place in ("ns", "to") if "coll" in event.get(place, ())}
+    return not named or not named.isdisjoint(collections)
+
+
 def _stages(watched: Sequence[Watched]) -> Sequence[Document]:
-    wanted: list[Document] = [{"ns.coll": each.collection, "documentKey._id": each.ids} for each in watched]
-    collections = {"$in": sorted({each.collection for each in watched})}
-    wanted.append({"operationType": "drop", "ns.coll": collections})
-    wanted.append({"operationType": "rename", "$or": [{"ns.coll": collections}, {"to.coll": collections}]})
-    wanted.append({"operationType": {"$in": ["dropDatabase", "invalidate"]}})
+    # By `_id` alone: the server tests each condition on each change, and the name of a collection costs it most.
+    ranges = {tuple(each.ids.items()): each.ids for each in watched}
+    wanted: list[Document] = [{"documentKey._id": ids} for ids in ranges.values()]
+    wanted.append({"operationType": {"$in": _SHAPE_CHANGES}})
     fields = {field for each in watched for field in each.fields}
-    shown = ["operationType", "clusterTime", "txnNumber", "ns.coll", "documentKey._id", "fullDocument._id"]
+    shown = ["operationType", "clusterTime", "txnNumber", "ns.coll", "to.coll", "documentKey._id", "fullDocument._id"]
     shown += [f"fullDocument.{field}" for field in fields]
     shown += [f"updateDescription.updatedFields.{field}" for field in fields]
     return [{"$match": {"$or": wanted}}, {"$project": dict.fromkeys(shown, 1)}]
