@@ -119,6 +119,9 @@ class KafkaLog(EventLog):
         self._appender = _Appender(options, wanted)
         self._reader = AIOKafkaConsumer(**options, **_READING, request_timeout_ms=REQUEST_MS)
         await self._reader.start()
+        places = [TopicPartition(self._real(topic.name), n) for topic in wanted for n in range(topic.partitions)]
+        self._reader.assign(places)
+        _hold(self._reader, places)
         self._log_id = await self._identify(create)
 
     async def _make_topics(self, admin: AIOKafkaAdminClient, wanted: Sequence[Topic]) -> None:
@@ -272,14 +275,12 @@ class KafkaLog(EventLog):
             reader = self._open_reader()
             if start >= (await reader.end_offsets([place]))[place]:
                 return []
-            if place not in reader.assignment():
-                reader.assign([place])
             reader.seek(place, start)
             reader.resume(place)
             try:
                 found = await reader.getmany(place, timeout_ms=REQUEST_MS // 2, max_records=max_records)
             finally:
-                reader.pause(place)  # no fetching ahead, which others would have to wait for
+                _hold(reader, [place])  # what is fetched ahead, or left, would keep others waiting
         records: list[Record] = []
         for record in found.get(place, ()):
             max_bytes -= len(record.key or b"") + len(record.value or b"")
@@ -380,6 +381,13 @@ def _record(record: ConsumerRecord[Any, Any], topic: str) -> Record:
 
 def _said(error: KafkaError) -> str:
     return str(error) or type(error).__name__
+
+
+def _hold(consumer: AIOKafkaConsumer, places: Iterable[TopicPartition]) -> None:
+    """Fetch nothing of these, and ask nobody where to begin, until told."""
+    for place in places:
+        consumer.pause(place)
+        consumer.seek(place, 0)
 
 
 # ---- topics
@@ -607,10 +615,7 @@ class _GroupClient:
 
     def hold(self, places: Iterable[TopicPartition]) -> None:
         """Keep the client from beginning by itself where the group has last committed."""
-        consumer = self._started()
-        for place in places:
-            consumer.seek(place, 0)
-            consumer.pause(place)
+        _hold(self._started(), places)
 
     def seek(self, place: Place, offset: int) -> None:
         self._started().seek(self._place(place), offset)
