@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 from services.common.eventlog.consumer import RunLoop
 from services.common.eventlog.topics import CATALOG, DATA_ROWS, GROUND_TRUTH
 from services.common.runtime.service import Context, Parts, run_service
@@ -26,7 +24,7 @@ async def build(context: Context) -> Parts:
         log, store, ROWS_GROUP, (DATA_ROWS, GROUND_TRUTH), RowsHandler(context.settings.row_partitions), metrics=metrics
     )
     for loop in (catalog_loop, rows_loop):
-        context.health.check(loop.group, partial(_joined, loop))
+        context.health.check(loop.group, loop.problem)
 
     catalog = Catalog(log, store, catalog_loop)
     imports = Imports(catalog, store, log)
@@ -37,10 +35,6 @@ async def build(context: Context) -> Parts:
         routers=[router(ingest, upload_max_bytes=context.settings.upload_max_bytes)],
         background=[catalog_loop, rows_loop, Reaper(imports)],
     )
-
-
-async def _joined(loop: RunLoop) -> str | None:
-    return None if loop.ready else "not in its group yet"
 
 
 if __name__ == "__main__":

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from functools import partial
 
-from services.common.eventlog.consumer import RunLoop
 from services.common.readmodel.columns import Columns
 from services.common.runtime import telemetry
 from services.common.runtime.service import Context, Parts, run_service
@@ -24,12 +22,8 @@ async def build(context: Context) -> Parts:
         log, store, columns, settings.row_partitions, context.loop_metrics, observe=telemetry.MEASURED.observe
     )
     for loop in (rows, runs.loop):
-        context.health.check(loop.group, partial(_joined, loop))
+        context.health.check(loop.group, loop.problem)
     return Parts(background=[rows, runs])
-
-
-async def _joined(loop: RunLoop) -> str | None:
-    return None if loop.ready else "not in its group yet"
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import msgspec
 
 from sightline.domain.json_values import json_fault
 from sightline.domain.names import name_fault
+from sightline.domain.splits import SPLITS
 from sightline.formats.coco.results import Id
 from sightline.formats.faults import FileBroken, Rejection
 
@@ -91,8 +92,8 @@ def _fault(row: DataRow) -> tuple[str, str] | None:
         return "name", fault
     if row.split is not None:
         row.split = row.split.lower()
-        if row.split not in ("training", "validation", "test", "unassigned"):
-            return "invalid", "The split is none of training, validation, test and unassigned."
+        if row.split not in SPLITS:
+            return "invalid", f"The split is none of {', '.join(SPLITS)}."
     if row.asset_url is not None and len(row.asset_url) > URL_LIMIT:
         return "out_of_range", f"The asset's URL has more than {URL_LIMIT} characters."
     if row.metadata is not None:

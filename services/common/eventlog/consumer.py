@@ -92,6 +92,10 @@ class RunLoop:
         """Whether it has joined its group, and every partition that it got has begun."""
         return self._assigned_once and all(owner.taken_over for owner, _ in self._owners.values())
 
+    async def problem(self) -> str | None:
+        """Why it is not ready, if it isn't: a health check."""
+        return None if self.ready else "not in its group yet"
+
     async def run(self) -> None:
         """Run until `stop`, then drain and leave the group. Raises what no retry can mend."""
         self._broken = asyncio.get_running_loop().create_future()

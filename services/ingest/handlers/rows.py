@@ -11,9 +11,11 @@ from services.common.documents import Read, Replace, State
 from services.common.eventlog.handling import Batch, Delivery, Handler, Outcome, Refused
 from services.common.eventlog.placement import partitions_of
 from services.common.eventlog.topics import row_key
+from services.common.readmodel import collections
 from services.common.row_checks import Invalid, checked_row, truth_faults
 from services.common.truth_chunks import ChunkedTruth, ChunkRefused, follow
 from sightline.domain.json_values import json_fault
+from sightline.domain.splits import SPLITS, UNASSIGNED
 from sightline.wire.events.v1.data_rows_pb2 import (
     SPLIT_TEST,
     SPLIT_TRAINING,
@@ -27,15 +29,11 @@ from sightline.wire.events.v1.markers_pb2 import Marker
 
 ROWS_GROUP = "ingest.rows"
 
-DATA_ROWS = "data_rows"
-ROW_PARTITIONS = "row_partitions"
+DATA_ROWS = collections.DATA_ROWS.name
+ROW_PARTITIONS = collections.ROW_PARTITIONS.name
 
-SPLITS = {
-    SPLIT_TRAINING: "training",
-    SPLIT_VALIDATION: "validation",
-    SPLIT_TEST: "test",
-    SPLIT_UNASSIGNED: "unassigned",
-}
+SPLIT_NAMES = dict(zip((SPLIT_TRAINING, SPLIT_VALIDATION, SPLIT_TEST, SPLIT_UNASSIGNED), SPLITS, strict=True))
+"""By their numbers in events."""
 
 Fields = dict[str, Any]
 
@@ -77,7 +75,7 @@ class _Rows:
             "asset_url": None,
             "width": None,
             "height": None,
-            "split": "unassigned",
+            "split": UNASSIGNED,
             "metadata": {},
             "labelled": [],
         }
@@ -199,8 +197,8 @@ def _upsert(rows: _Rows, project_id: str, said: DataRowUpserted) -> str | None:
             row[field] = getattr(said, field)
     if said.asset_url:
         row["asset_url"] = said.asset_url
-    if said.split in SPLITS:
-        row["split"] = SPLITS[said.split]
+    if said.split in SPLIT_NAMES:
+        row["split"] = SPLIT_NAMES[said.split]
     if said.metadata_json:
         try:
             metadata = json.loads(said.metadata_json)
