@@ -1,4 +1,4 @@
-"""A process with the whole thing, until killed: `python -m tests.contract.eventlog.worker LOG MONGO_URL DATABASE`."""
+"""A process with the whole thing, until killed: `python -m tests.contract.eventlog.worker SPEC MONGO_URL DATABASE`."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import asyncio
 import sys
 
 from services.common.eventlog.consumer import Limits, RunLoop
-from services.common.eventlog.sqlite import SqliteLog
 from services.common.readmodel.mongo import ReadModel
+from tests.contract.eventlog.opening import make_log
 from tests.unit.eventlog.ledger import GROUP, INPUTS, TOPICS, Ledger
 
 
 async def main() -> None:
-    path, url, database = sys.argv[1:]
-    log = SqliteLog(path, session_timeout=3.0)
+    spec, url, database = sys.argv[1:]
+    log = make_log(spec)
     await log.open(TOPICS)
     store = await ReadModel.open(url, database)
     loop = RunLoop(log, store, GROUP, INPUTS, Ledger(), limits=Limits(records=20, drain_seconds=2.0))
