@@ -2,44 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping
-from contextlib import AbstractContextManager, contextmanager
-from types import TracebackType
-from typing import Any, Final, Self
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from typing import Any, Final
 
 from rich import box
 from rich.console import Console, Group
-from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeElapsedColumn
+from rich.progress import TaskID
 from rich.table import Table
 from rich.text import Text
 
 from examples.digits.handwriting import NAMES
+from sightline.cli.progress import Bars
 
 MEASURES: Final = {"precision": "Precision", "recall": "Recall", "f1": "F1"}
 COCO: Final = {"map": "mAP", "map_50": "mAP 50", "map_75": "mAP 75"}
 
 
-class Steps:
+class Steps(Bars):
     """A bar for each step, one below the other; new ones appear as they begin."""
 
     def __init__(self, console: Console) -> None:
-        self._progress = Progress(
-            TextColumn("  {task.description:<28}"),
-            BarColumn(bar_width=36, complete_style="cyan", finished_style="green"),
-            TaskProgressColumn(),
-            TimeElapsedColumn(),
-            console=console,
-        )
+        super().__init__(console)
         self._tasks: dict[str, TaskID] = {}
-
-    def __enter__(self) -> Self:
-        self._progress.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._progress.stop()
 
     def report(self, step: str, done: int, total: int) -> None:
         """So much of a step is done."""
@@ -47,21 +32,9 @@ class Steps:
             self._tasks[step] = self._progress.add_task(step, total=total)
         self._progress.update(self._tasks[step], completed=done, total=total)
 
-    @contextmanager
-    def step(self, title: str, total: int | None = None) -> Generator[Callable[[int], None]]:
-        """A step of `total` parts, done when the block ends; without a total it is only seen to be busy."""
-        task = self._progress.add_task(title, total=total)
-        yield lambda done: self._progress.update(task, completed=done)
-        whole = total or 1
-        self._progress.update(task, total=whole, completed=whole)
-
     def of(self, name: str) -> NamedSteps:
         """The same bars, for steps that are taken several times: for the run of that name."""
         return NamedSteps(self, name)
-
-    def note(self, message: str) -> None:
-        """A line above the bars."""
-        self._progress.console.print(message, markup=False)
 
 
 class NamedSteps:
