@@ -66,7 +66,30 @@ def up(
             metavar="URL", envvar="SIGHTLINE_MONGO_URL", help="Use this MongoDB replica set, not a private one."
         ),
     ] = None,
+    mongo_database: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", envvar="SIGHTLINE_MONGO_DATABASE", help="Name of its database.", show_default="sightline"
+        ),
+    ] = None,
+    kafka: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HOST:PORT,...",
+            envvar="SIGHTLINE_KAFKA_BOOTSTRAP_SERVERS",
+            help="Keep the log on this Kafka, not in a file.",
+        ),
+    ] = None,
+    kafka_topic_prefix: Annotated[
+        str | None, typer.Option(metavar="P", help="Put before the names of topics and groups.")
+    ] = None,
+    kafka_replication_factor: Annotated[
+        int | None,
+        typer.Option(min=1, metavar="N", help="Of topics that are made.", show_default="3; 1 for brokers on loopback"),
+    ] = None,
+    ingest_processes: Annotated[int, typer.Option(min=1, max=64, help="Processes that share the writes.")] = 1,
     metrics_processes: Annotated[int, typer.Option(min=1, max=64, help="Processes that share the matching.")] = 1,
+    query_processes: Annotated[int, typer.Option(min=1, max=64, help="Processes that share the port.")] = 1,
     asset_root: Annotated[
         Path | None, typer.Option(exists=True, file_okay=False, help="The folder from which images are served.")
     ] = None,
@@ -83,7 +106,13 @@ def up(
             host=host,
             grpc_port=grpc_port,
             mongo_url=mongo,
+            mongo_database=mongo_database,
+            kafka=kafka or None,
+            kafka_topic_prefix=kafka_topic_prefix,
+            kafka_replication_factor=kafka_replication_factor,
+            ingest_processes=ingest_processes,
             metrics_processes=metrics_processes,
+            query_processes=query_processes,
             asset_root=asset_root.resolve() if asset_root else None,
         ),
         as_json=as_json,
@@ -190,14 +219,20 @@ def status(url: Url = None, as_json: Json = False) -> None:
 def doctor(
     data_dir: Annotated[Path | None, typer.Option(help="The data directory to look at.")] = None,
     port: Annotated[int, typer.Option(min=1, max=65535, help="The port to look at.")] = 8790,
+    kafka: Annotated[
+        str | None, typer.Option(metavar="HOST:PORT[,…]", help="A Kafka cluster to look at, too.", show_default=False)
+    ] = None,
+    kafka_topic_prefix: Annotated[str, typer.Option(help="What the names of its topics begin with.")] = "",
     as_json: Json = False,
 ) -> None:
-    """Say what this machine lacks to run Sightline, and how to get it."""
+    """Say what this machine, or a Kafka cluster, lacks to run Sightline, and how to get it."""
     from sightline import doctor as doctors
     from sightline.cli import show
     from sightline.stack import default_data_dir
 
     findings = doctors.examine((data_dir or default_data_dir()).expanduser().resolve(), port)
+    if kafka is not None:
+        findings += doctors.examine_kafka(kafka, kafka_topic_prefix)
     if as_json:
         show.as_json({"findings": [finding.answer() for finding in findings]})
     else:

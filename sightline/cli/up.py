@@ -9,7 +9,7 @@ import typer
 from sightline.cli import show
 from sightline.cli.outcome import Exit, Stop
 from sightline.mongod import MongodError
-from sightline.stack import Claimed, Options, Ready, Refused, Stack
+from sightline.stack import Claimed, Futile, Options, Ready, Refused, Stack
 
 
 def serve(options: Options, *, as_json: bool) -> None:
@@ -26,7 +26,7 @@ def serve(options: Options, *, as_json: bool) -> None:
         asyncio.run(_run(options, ready))
     except (Claimed, Refused) as error:
         raise Stop(Exit.REFUSED, str(error)) from error
-    except MongodError as error:
+    except (MongodError, Futile) as error:
         raise Stop(Exit.FAILURE, str(error)) from error
 
 

@@ -7,6 +7,6 @@ it together.
 
 from sightline.stack.claim import Claimed
 from sightline.stack.options import DEFAULT_PORT, Options, Refused, default_data_dir
-from sightline.stack.stack import Ready, Stack
+from sightline.stack.stack import Futile, Ready, Stack
 
-__all__ = ["DEFAULT_PORT", "Claimed", "Options", "Ready", "Refused", "Stack", "default_data_dir"]
+__all__ = ["DEFAULT_PORT", "Claimed", "Futile", "Options", "Ready", "Refused", "Stack", "default_data_dir"]

@@ -65,6 +65,8 @@ class Keeper:
     def __init__(self, program: Program, output: Output, changed: Callable[[], None]) -> None:
         self.program = program
         self.pid: int | None = None
+        self.gave_up = False
+        """Whether its last process ended with exit code 1: it said why it can't go on."""
         self._backoff = Backoff()
         self._output = output
         self._changed = changed
@@ -120,6 +122,7 @@ class Keeper:
         assert process.stderr is not None
         following = asyncio.create_task(self._output.follow(self.program.name, process.stderr))
         code = await process.wait()
+        self.gave_up = code == 1
         self._sweep()
         self.pid = None
         # Who inherited the pipe and lives on doesn't keep us waiting.

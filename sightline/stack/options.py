@@ -24,7 +24,14 @@ class Options:
     host: str = "127.0.0.1"
     grpc_port: int = 0
     mongo_url: str | None = None
+    mongo_database: str | None = None
+    kafka: str | None = None
+    """Bootstrap servers; None: the embedded log."""
+    kafka_topic_prefix: str | None = None
+    kafka_replication_factor: int | None = None
+    ingest_processes: int = 1
     metrics_processes: int = 1
+    query_processes: int = 1
     asset_root: Path | None = None
 
     @property
@@ -47,10 +54,14 @@ class Options:
         return f"http://{_bracketed(self.host)}:{port}"
 
     def check(self) -> None:
-        """Refuse what isn't safe."""
-        if not _is_loopback(self.host):
+        """Refuse what isn't safe, and what makes no sense."""
+        if not is_loopback(self.host):
             raise Refused(
                 f"--host {self.host} isn't loopback: without authentication Sightline serves this machine only"
+            )
+        if self.kafka is None and (self.kafka_topic_prefix or self.kafka_replication_factor):
+            raise Refused(
+                "--kafka-topic-prefix and --kafka-replication-factor say how to use Kafka: name it by --kafka"
             )
 
 
@@ -62,7 +73,8 @@ def default_data_dir() -> Path:
     return (Path(base) if Path(base).is_absolute() else Path.home() / ".local" / "share") / "sightline"
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether a name or an address is this machine's own, by the way it is written."""
     if host == "localhost":
         return True
     try:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import os
 import signal
+import time
 from collections.abc import Callable
+from urllib.parse import urlsplit
 
 from sightline.mongod import Mongod, MongodError
 from sightline.stack import leftovers
@@ -15,12 +18,18 @@ from sightline.stack.keeper import Keeper, Program, spawn
 from sightline.stack.options import Options, Refused
 from sightline.stack.output import Output
 from sightline.stack.ports import free_ports, refuse_taken
-from sightline.stack.programs import initiation, mongod_program, service_programs
+from sightline.stack.programs import initiation, mongod_program, services
 
 Ready = Callable[[dict[str, object]], None]
 
 _POLL_SECONDS = 0.05
 _FUTILE_STARTS = 3
+_PATIENCE_SECONDS = 5.0
+"""How long a start may take before `up` says what it waits for."""
+
+
+class Futile(Exception):
+    """A program of the stack can't be started as things are."""
 
 
 class Stack:
@@ -55,7 +64,7 @@ class Stack:
             finally:
                 starting.cancel()
                 stopped.cancel()
-                with contextlib.suppress(asyncio.CancelledError, MongodError, Refused):
+                with contextlib.suppress(asyncio.CancelledError, MongodError, Refused, Futile):
                     await starting
                 await self._stop()
 
@@ -63,24 +72,42 @@ class Stack:
         options = self._options
         grpc_port = options.grpc_port or free_ports(options.host, 1)[0]
         if options.mongo_url is not None:
-            self._start_services(options.mongo_url, grpc_port)
+            urls = self._start_services(options.mongo_url, grpc_port)
         else:
             mongod = await asyncio.to_thread(Mongod.prepare, options.mongo_dir)
             keeper = self._keep(mongod_program(mongod))
             # They load while MongoDB starts, and wait for one that takes writes.
-            self._start_services(mongod.url, grpc_port)
+            urls = self._start_services(mongod.url, grpc_port)
             await self._initiate(mongod, keeper)
-        while True:
-            if await _answers_ready(options.host, options.port):
-                break
-            await asyncio.sleep(_POLL_SECONDS)
+        await self._until_ready(urls["query"])
         host = options.url.removeprefix("http://").rsplit(":", 1)[0]
         grpc = f"{host}:{grpc_port}"
-        self._ready({"url": options.url, "grpc": grpc, "data_dir": str(options.data_dir), "pid": os.getpid()})
+        where = {"url": options.url, "grpc": grpc, "services": urls}
+        self._ready({**where, "data_dir": str(options.data_dir), "pid": os.getpid()})
 
-    def _start_services(self, mongo_url: str, grpc_port: int) -> None:
-        for program in service_programs(self._options, mongo_url, grpc_port):
+    def _start_services(self, mongo_url: str, grpc_port: int) -> dict[str, list[str]]:
+        """The addresses of each service's processes."""
+        wanted = services(self._options, mongo_url, grpc_port)
+        for program in wanted.programs:
             self._keep(program)
+        return wanted.urls
+
+    async def _until_ready(self, urls: list[str]) -> None:
+        """Wait for the processes at these addresses; where that takes long, say what is missing."""
+        quiet_until = time.monotonic() + _PATIENCE_SECONDS
+        told = ""
+        for url in urls:
+            while problem := await _problem(url):
+                self._refuse_futile_starts()
+                if problem != told and time.monotonic() > quiet_until:
+                    self._output.say(f"not ready yet: {problem}")
+                    told = problem
+                await asyncio.sleep(_POLL_SECONDS)
+
+    def _refuse_futile_starts(self) -> None:
+        for keeper in self._keepers:
+            if keeper.gave_up and keeper.deaths >= _FUTILE_STARTS:
+                raise Futile(f"{keeper.program.name} can't go on, and another start doesn't help: it says why above")
 
     async def _initiate(self, mongod: Mongod, keeper: Keeper) -> None:
         """Make the private MongoDB's replica set, once it listens."""
@@ -134,17 +161,21 @@ class Stack:
             leftovers.write_down(self._options.data_dir, pids)
 
 
-async def _answers_ready(host: str, port: int) -> bool:
-    """Whether `GET /readyz` is answered with 200."""
+async def _problem(url: str) -> str:
+    """What keeps the service at an address from being ready, by `GET /readyz`; empty: nothing."""
+    at = urlsplit(url)
     try:
-        reader, writer = await asyncio.open_connection(host, port)
+        reader, writer = await asyncio.open_connection(at.hostname, at.port)
     except OSError:
-        return False
+        return "it takes no connections"
     try:
         writer.write(b"GET /readyz HTTP/1.0\r\nHost: localhost\r\n\r\n")
-        status_line = await asyncio.wait_for(reader.readline(), 5.0)
-        return b" 200 " in status_line
-    except (OSError, TimeoutError):
-        return False
+        head, _, body = (await asyncio.wait_for(reader.read(), 5.0)).partition(b"\r\n\r\n")
+        if b" 200 " in head.partition(b"\r\n")[0]:
+            return ""
+        problems: dict[str, str] = json.loads(body)["problems"]
+        return "; ".join(f"{name}: {problem}" for name, problem in problems.items())
+    except (OSError, TimeoutError, ValueError, KeyError):
+        return "it doesn't answer"
     finally:
         writer.close()
