@@ -9,14 +9,14 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import psutil
 
-from sightline import mongod
+from sightline import mongod, ops
 from sightline.stack.claim import claimed_by
 from sightline.stack.options import Refused
 from sightline.stack.ports import refuse_taken
@@ -58,6 +58,50 @@ def examine(data_dir: Path, port: int) -> list[Finding]:
         _memory,
     ]
     return [check() for check in checks]
+
+
+def examine_kafka(servers: str, prefix: str = "") -> list[Finding]:
+    """Look at a Kafka cluster: its brokers, the log's topics there, and how far their readers are."""
+    try:
+        return kafka_findings(ops.run("topics", f"kafka://{servers}/{prefix}"))
+    except ops.OpsError as error:
+        return [Finding("Kafka", "missing", str(error), "start its brokers, or name others with --kafka")]
+
+
+def kafka_findings(seen: Mapping[str, Any]) -> list[Finding]:
+    """What it says of a cluster, from what was seen there."""
+    findings = [_brokers(seen["brokers"], seen["brokers_wanted"])]
+    there, missing = len(seen["topics"]), seen["missing"]
+    if not there:
+        findings.append(Finding("Kafka topics", "ok", "none yet (will be made)"))
+    elif missing:
+        remedy = "the next start makes them; if they were deleted, the log isn't whole any more"
+        findings.append(Finding("Kafka topics", "warning", f"{there} there, not {', '.join(missing)}", remedy))
+    elif not seen["wrong"]:
+        findings.append(Finding("Kafka topics", "ok", f"{there}, all as they should be"))
+    for difference in seen["wrong"]:
+        found, _, remedy = difference.partition(": ")
+        findings.append(Finding("Kafka topics", "missing", found, remedy))
+    if seen["log_id"] is not None:
+        findings.append(Finding("Log", "ok", seen["log_id"]))
+    findings += [_group(group["group"], group["members"], group["lag"]) for group in seen["groups"]]
+    return findings
+
+
+def _brokers(there: int, wanted: int) -> Finding:
+    found = f"{there} broker{'' if there == 1 else 's'}"
+    if there < wanted:
+        remedy = (
+            f"topics shall have {wanted} replicas: start more brokers, or set SIGHTLINE_KAFKA_REPLICATION_FACTOR and "
+            "SIGHTLINE_KAFKA_MIN_INSYNC_REPLICAS lower"
+        )
+        return Finding("Kafka", "missing", found, remedy)
+    return Finding("Kafka", "ok", found)
+
+
+def _group(name: str, members: int, lag: int | None) -> Finding:
+    behind = "" if lag is None else f", {lag} records behind"
+    return Finding(f"Group {name}", "ok", f"{members} member{'' if members == 1 else 's'}{behind}")
 
 
 def _python() -> Finding:

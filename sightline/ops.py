@@ -16,6 +16,7 @@ from sightline.stack.programs import clean_environment
 Progress = Callable[[Mapping[str, Any]], None]
 
 _MODULE = "services.common.ops"
+_PASSED_ON = ("SIGHTLINE_KAFKA_", "SIGHTLINE_DEBUG")
 
 
 class OpsError(Exception):
@@ -31,14 +32,14 @@ def run(command: str, *arguments: str, progress: Progress = lambda _said: None) 
     """Run a command to its end, and give back its result. Ctrl-C ends it in order, then us."""
     # -P: a folder called `services` where somebody happens to stand is none of ours.
     line = (sys.executable, tether.__file__, str(os.getpid()), sys.executable, "-P", "-m", _MODULE)
-    kafka = {name: value for name, value in os.environ.items() if name.startswith("SIGHTLINE_KAFKA_")}
+    passed_on = {name: value for name, value in os.environ.items() if name.startswith(_PASSED_ON)}
     process = subprocess.Popen(
         (*line, command, *arguments),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         text=True,
         encoding="utf-8",
-        env=clean_environment(os.environ) | kafka,
+        env=clean_environment(os.environ) | passed_on,
         start_new_session=True,  # so that Ctrl-C reaches it once, through us
     )
     assert process.stdout is not None

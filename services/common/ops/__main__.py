@@ -21,12 +21,15 @@ from services.common.ops.refusal import Refusal
 
 FAILURE, REFUSED, INTERRUPTED = 1, 2, 130
 PROGRESS_SECONDS = 0.1
+DEBUG = "SIGHTLINE_DEBUG"
 
 
 def main() -> int:
     """Run a command."""
     arguments = _parser().parse_args()
-    logging.basicConfig(level=logging.ERROR, format="%(message)s")
+    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    logging.getLogger("aiokafka").propagate = DEBUG in os.environ  # what it means to a user, our errors say
+    logging.getLogger("aiokafka").addHandler(logging.NullHandler())
     try:
         _say("result", asyncio.run(_command(arguments)))
     except Refusal as error:
@@ -40,6 +43,11 @@ def main() -> int:
     except BrokenPipeError:  # who asked is gone
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILURE
+    except Exception as error:
+        if DEBUG in os.environ:
+            raise
+        _say("failed", f"an error that should not happen ({type(error).__name__}: {error}); {DEBUG}=1 shows where")
+        return FAILURE
     return 0
 
 
@@ -50,10 +58,16 @@ def _parser() -> argparse.ArgumentParser:
     copy.add_argument("source", metavar="FROM")
     copy.add_argument("target", metavar="TO")
     copy.add_argument("--force", action="store_true", help="although services use the source")
+    topics = commands.add_parser("topics", help="look at a log on Kafka")
+    topics.add_argument("cluster", metavar="kafka://HOST:PORT[/PREFIX]")
     return parser
 
 
 async def _command(arguments: argparse.Namespace) -> Mapping[str, Any]:
+    if arguments.command == "topics":
+        from services.common.ops.topics import examine_topics
+
+        return await examine_topics(arguments.cluster)
     return await log_copy(place(arguments.source), place(arguments.target), _Reporter(), force=arguments.force)
 
 

@@ -82,7 +82,7 @@ async def _parts(source: EventLog, target: EventLog) -> list[Part]:
     for topic in source.topics:
         begins, ends = await source.begin_offsets(topic), await source.end_offsets(topic)
         target_begins, there = await target.begin_offsets(topic), await target.end_offsets(topic)
-        for partition, end in ends.items():
+        for partition, end in sorted(ends.items()):
             part = Part(topic, partition, end, there[partition])
             for which, begin in (("source", begins[partition]), ("target", target_begins[partition])):
                 if begin:

@@ -3,34 +3,31 @@
 from __future__ import annotations
 
 import contextlib
-import sqlite3
+import dataclasses
+import ipaddress
+import re
 from abc import ABC, abstractmethod
-from collections.abc import Generator, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Generator, Iterable
 from pathlib import Path
 
 from typing_extensions import override
 
+from services.common.eventlog import sqlite_looking
+from services.common.eventlog.kafka_cluster import KafkaCluster
+from services.common.eventlog.looking import Look
 from services.common.eventlog.port import EventLog
 from services.common.eventlog.sqlite import SqliteLog
-from services.common.eventlog.sqlite_group import look_at
 from services.common.ops.refusal import Refusal
+from services.common.runtime.settings import Settings
 from sightline.stack.claim import Claimed, claim
 from sightline.stack.options import Refused
 
+KAFKA = "kafka://"
 LOG_NAME = "log.sqlite"
-SESSION_MS = 15_000.0
 STOP_FIRST = "stop it, and copy then"
 
-
-@dataclass(frozen=True, slots=True)
-class Look:
-    """A log, looked at from outside."""
-
-    partitions: Mapping[str, int]
-    """How many, by topic; nothing where there is no log yet."""
-    users: tuple[str, ...] = ()
-    """Who reads it now, in words."""
+_SERVERS = r"(?:\[[0-9a-fA-F:]+\]|[\w.-]+):\d{1,5}"
+_KAFKA_WORD = re.compile(rf"{KAFKA}(?P<servers>{_SERVERS}(?:,{_SERVERS})*)(?:/(?P<prefix>[\w.-]*))?")
 
 
 class Place(ABC):
@@ -40,6 +37,11 @@ class Place(ABC):
     """As it was named."""
     directory: Path | None = None
     """The data directory that holds it, if one does."""
+
+    @property
+    @abstractmethod
+    def identity(self) -> str:
+        """Equal for equal places."""
 
     @abstractmethod
     async def look(self) -> Look:
@@ -56,7 +58,7 @@ class Place(ABC):
 
 def place(word: str) -> Place:
     """Where a word of the command line points to."""
-    return EmbeddedPlace(word)
+    return KafkaPlace(word) if word.startswith(KAFKA) else EmbeddedPlace(word)
 
 
 class EmbeddedPlace(Place):
@@ -69,23 +71,14 @@ class EmbeddedPlace(Place):
         self.path = path if is_file else path / LOG_NAME
         self.directory = self.path.parent
 
+    @property
+    @override
+    def identity(self) -> str:
+        return str(self.path)
+
     @override
     async def look(self) -> Look:
-        if not self.path.exists():
-            return Look({})
-        try:
-            with contextlib.closing(sqlite3.connect(f"{self.path.as_uri()}?mode=ro", uri=True)) as connection:
-                partitions = dict(connection.execute("SELECT name, partitions FROM topics").fetchall())
-                groups = [name for (name,) in connection.execute("SELECT name FROM groups ORDER BY name").fetchall()]
-                users = [
-                    f"{group} (process {member.pid})"
-                    for group in groups
-                    for member in look_at(connection, group).members
-                    if not member.gone(SESSION_MS)
-                ]
-        except sqlite3.Error as error:
-            raise Refusal(f"{self.path} is no log that can be read: {error}.") from error
-        return Look(partitions, tuple(users))
+        return sqlite_looking.look(self.path)
 
     @override
     def log(self) -> EventLog:
@@ -96,6 +89,61 @@ class EmbeddedPlace(Place):
         if self.path.name != LOG_NAME:  # `up` finds no log of another name
             return f"SIGHTLINE_LOG_PATH={self.path} SIGHTLINE_MONGO_DATABASE=NAME python -m services.SERVICE"
         return f"sightline up --data-dir {self.path.parent} --mongo-database NAME"
+
+
+class KafkaPlace(Place):
+    """A cluster named by `kafka://HOST:PORT[,HOST:PORT][/PREFIX]`; all else of it from the environment."""
+
+    def __init__(self, word: str) -> None:
+        self.word = word
+        self.cluster = cluster_of(word, Settings())
+
+    @property
+    @override
+    def identity(self) -> str:
+        servers = ",".join(sorted(self.cluster.bootstrap_servers.split(",")))
+        return f"{KAFKA}{servers}/{self.cluster.topic_prefix}"
+
+    @override
+    async def look(self) -> Look:
+        from services.common.eventlog import kafka_looking  # an embedded log waits for no driver to load
+
+        return (await kafka_looking.look(self.cluster)).look(self.cluster)
+
+    @override
+    def log(self) -> EventLog:
+        from services.common.eventlog.kafka import KafkaLog
+
+        return KafkaLog(self.cluster)
+
+    @override
+    def starting(self) -> str:
+        prefix = f" --kafka-topic-prefix {self.cluster.topic_prefix}" if self.cluster.topic_prefix else ""
+        return f"sightline up --kafka {self.cluster.bootstrap_servers}{prefix} --mongo-database NAME"
+
+
+def cluster_of(word: str, settings: Settings) -> KafkaCluster:
+    """The cluster of a word. Brokers on loopback are one machine, so one replica is asked of them unless told more."""
+    match = _KAFKA_WORD.fullmatch(word)
+    if match is None:
+        raise Refusal(f"{word} is no address of Kafka: write {KAFKA}HOST:PORT[,HOST:PORT][/PREFIX].")
+    servers, prefix = match["servers"], match["prefix"] or ""
+    told = settings.model_copy(update={"kafka_bootstrap_servers": servers, "kafka_topic_prefix": prefix}).kafka
+    assert told is not None
+    if all(_is_loopback(server) for server in servers.split(",")):
+        if "kafka_replication_factor" not in settings.model_fields_set:
+            told = dataclasses.replace(told, replication_factor=1)
+        if "kafka_min_insync_replicas" not in settings.model_fields_set:
+            told = dataclasses.replace(told, min_insync_replicas=min(told.replication_factor, 1))
+    return told
+
+
+def _is_loopback(server: str) -> bool:
+    host = server.rpartition(":")[0].strip("[]")
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 @contextlib.contextmanager
@@ -116,5 +164,5 @@ def held(places: Iterable[Place], *, besides: Iterable[Place] = ()) -> Generator
 
 def refuse_same(source: Place, target: Place) -> None:
     """A log is no copy of itself."""
-    if str(getattr(source, "path", source.word)) == str(getattr(target, "path", target.word)):
+    if source.identity == target.identity:
         raise Refusal("Both are the same log: name another target.")

@@ -135,7 +135,9 @@ async def refused(source: Path, target: Path, *options: str) -> str:
 async def test_no_source(tmp_path: Path) -> None:
     assert f"no log at {tmp_path / 'nothing'}" in await refused(tmp_path / "nothing", tmp_path / "target")
     (tmp_path / "file.sqlite").write_text("no database at all, but text that is long enough to be one" * 100)
-    assert "is no log" in await refused(tmp_path / "file.sqlite", tmp_path / "target")
+    done = copy(tmp_path / "file.sqlite", tmp_path / "target")
+    assert done.returncode == 1
+    assert "is no log" in done.stderr
     assert not (tmp_path / "nothing").exists()
     assert not (tmp_path / "target").exists()
 
@@ -219,3 +221,10 @@ async def test_a_log_that_a_service_reads(tmp_path: Path) -> None:
         await consumer.close()
         await log.close()
     assert (await asyncio.to_thread(copied, source, target))["copied"] == 0
+
+
+@pytest.mark.parametrize("word", ["kafka://", "kafka://host", "kafka://host:1:2", "kafka://host:1/a/b", "kafka://h:1,"])
+def test_words_that_name_no_cluster(tmp_path: Path, word: str) -> None:
+    done = copy(tmp_path, word)
+    assert done.returncode == 2
+    assert "HOST:PORT" in done.stderr
