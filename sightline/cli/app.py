@@ -233,8 +233,6 @@ def doctor(
     findings = doctors.examine((data_dir or default_data_dir()).expanduser().resolve(), port)
     if kafka is not None:
         findings += doctors.examine_kafka(kafka, kafka_topic_prefix)
-    if kafka is not None:
-        findings += doctors.examine_kafka(kafka, kafka_topic_prefix)
     if as_json:
         show.as_json({"findings": [finding.answer() for finding in findings]})
     else:

@@ -77,7 +77,8 @@ class _Bars:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._progress.stop()
+        if self._tasks:
+            self._progress.stop()
 
     def show(self, said: Mapping[str, Any]) -> None:
         """Show how far a phase is; one with nothing to do has no bar."""
