@@ -26,7 +26,7 @@ from pymongo.read_preferences import ReadPreference
 from pymongo.write_concern import WriteConcern
 
 from services.common.documents import Read, Write
-from services.common.progress import Progress
+from services.common.progress import ANOTHER_LOG, Progress
 from services.common.readmodel.collections import COLLECTIONS, PROGRESS, Collection
 from services.common.readmodel.commit import commit
 from services.common.readmodel.driver import APP_NAME, Client, Database, Document, bulk_write
@@ -257,6 +257,5 @@ class ReadModel:
         if other:
             raise ReadModelError(
                 f"the read model in database {self._database.name} was made from the log {other['log_id']}, and this "
-                f"is the log {log_id}: name the log it was made from with SIGHTLINE_LOG_PATH, or an empty database "
-                "with SIGHTLINE_MONGO_DATABASE"
+                f"is the log {log_id}: {ANOTHER_LOG}"
             )
