@@ -14,6 +14,13 @@ from typing import Any, Protocol
 from services.common.documents import Read, Write
 from services.common.eventlog.port import Message
 
+ANOTHER_LOG = (
+    "name the log it was made from (SIGHTLINE_LOG_PATH, or SIGHTLINE_KAFKA_BOOTSTRAP_SERVERS and "
+    "SIGHTLINE_KAFKA_TOPIC_PREFIX), or make a read model of this log in another database: "
+    "`sightline up … --mongo-database NEW_NAME`, for services started by themselves SIGHTLINE_MONGO_DATABASE=NEW_NAME"
+)
+"""What to do with a read model and a log that don't belong together."""
+
 
 @dataclass(frozen=True, slots=True)
 class Progress:

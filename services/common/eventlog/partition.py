@@ -29,7 +29,7 @@ from services.common.eventlog.handling import Batch, Delivery, Handler, Outcome,
 from services.common.eventlog.metrics import LoopMetrics
 from services.common.eventlog.port import Consumer, EventLog, LogError, Message, Record
 from services.common.eventlog.topics import SCHEMA_VERSION
-from services.common.progress import BatchTooLarge, CommitUnknown, LostRace, Progress, ProgressStore
+from services.common.progress import ANOTHER_LOG, BatchTooLarge, CommitUnknown, LostRace, Progress, ProgressStore
 
 logger = logging.getLogger(__name__)
 
@@ -191,13 +191,9 @@ class PartitionOwner:
         around = self._around
         if not progress.rev:
             return
-        right = (
-            "name the log it was made from with SIGHTLINE_LOG_PATH, "
-            "or an empty database with SIGHTLINE_MONGO_DATABASE, to make it anew"
-        )
         if progress.log_id != around.log.log_id:
             raise WrongLog(
-                f"The read model was made from the log {progress.log_id}, and this is {around.log.log_id}: {right}."
+                f"The read model was made from the log {progress.log_id}, and this is {around.log.log_id}: {ANOTHER_LOG}."
             )
         for topic in around.topics:
             here = progress.offsets.get(topic, 0)
@@ -206,7 +202,7 @@ class PartitionOwner:
             if not begin <= here <= end:
                 raise WrongLog(
                     f"The read model stands at {here} of {topic}/{self.partition}, "
-                    f"and the log has {begin} to {end}: {right}."
+                    f"and the log has {begin} to {end}: {ANOTHER_LOG}."
                 )
 
     def _forget(self) -> None:

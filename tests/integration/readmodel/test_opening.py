@@ -49,7 +49,7 @@ async def test_a_read_model_of_another_log_is_refused(mongo_url: str, store: Rea
     await store.commit("ingest.catalog", 0, expected_rev=0, progress=Progress(1, log_id="first"), writes=[])
 
     await (await ReadModel.open(mongo_url, database_name, "first")).close()
-    with pytest.raises(ReadModelError, match=r"made from the log first.*SIGHTLINE_LOG_PATH"):
+    with pytest.raises(ReadModelError, match=r"made from the log first.*SIGHTLINE_LOG_PATH.*--mongo-database NEW_NAME"):
         await ReadModel.open(mongo_url, database_name, "second")
 
 
