@@ -16,7 +16,7 @@ from services.common.readmodel.mongo import ReadModel
 from services.common.runtime.errors import Problem
 from services.common.runtime.tracing import traceparent
 from services.ingest.handlers.catalog import fingerprint
-from services.ingest.handlers.world import DECISIONS
+from services.ingest.handlers.catalog_state import DECISIONS
 from sightline.wire.events.v1.catalog_pb2 import CatalogRequest
 from sightline.wire.events.v1.event_pb2 import Event
 

@@ -13,7 +13,7 @@ from services.common.readmodel.mongo import ReadModel
 from services.common.row_limits import MOST_PREDICTIONS
 from services.ingest.accept import Columns, Windows
 from services.ingest.events import EventMaker
-from services.ingest.handlers.world import MODEL_RUNS
+from services.ingest.handlers.catalog_state import MODEL_RUNS
 from services.ingest.imports import Imports, Job, JobFailed, append_all
 from services.ingest.labels import load_classes
 from services.ingest.lookup import Lookup

@@ -15,8 +15,8 @@ from services.common.eventlog.topics import GROUND_TRUTH, row_key
 from services.common.readmodel.mongo import ReadModel
 from services.common.row_limits import MOST_TRUTHS
 from services.ingest.events import EventMaker, packed
+from services.ingest.handlers.catalog_state import DATASETS, ONTOLOGIES
 from services.ingest.handlers.rows import DATA_ROWS
-from services.ingest.handlers.world import DATASETS, ONTOLOGIES
 from services.ingest.imports import Job, JobFailed, append_all
 from services.ingest.lookup import Lookup
 from services.ingest.truth_upload import read_truth_upload

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from services.common.readmodel.mongo import ReadModel
-from services.ingest.handlers.world import DATASET_VERSIONS, DATASETS, ONTOLOGIES, Fields
+from services.ingest.handlers.catalog_state import DATASET_VERSIONS, DATASETS, ONTOLOGIES, Fields
 from services.ingest.lookup import Lookup
 
 

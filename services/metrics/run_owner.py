@@ -16,7 +16,7 @@ from services.common.eventlog.handling import Batch, Handler, Outcome
 from services.common.eventlog.topics import RUN_TOUCHED
 from services.common.readmodel import collections
 from services.common.readmodel.columns import Columns, UnknownRun
-from services.common.readmodel.following import Standing
+from services.common.readmodel.following import RowProgress
 from services.metrics.pacing import RunPacing
 from services.metrics.summaries import NOTHING, measure, summary_document
 
@@ -52,13 +52,13 @@ class Measuring:
     def __init__(
         self,
         columns: Columns,
-        standing: Callable[[], Awaitable[Standing]],
+        row_progress: Callable[[], Awaitable[RowProgress]],
         pacing: RunPacing,
         clock: Clock,
         observe: Callable[[float], None] = lambda _seconds: None,
     ) -> None:
         self._columns = columns
-        self._standing = standing
+        self._row_progress = row_progress
         self._pacing = pacing
         self._clock = clock
         self._observe = observe
@@ -69,7 +69,7 @@ class Measuring:
         return {RUN_SUMMARIES: [await self._summary(project_id, run_id) for project_id, run_id in touched]}
 
     async def _summary(self, project_id: str, run_id: str) -> dict[str, Any]:
-        now = await self._standing()
+        now = await self._row_progress()
         numbers, cost = NOTHING, 0.0
         try:
             async with self._columns.run(project_id, run_id) as view:

@@ -59,15 +59,15 @@ def summary_document(
     project_id: str,
     run_id: str,
     numbers: Mapping[str, Any],
-    standing: Mapping[int, Mapping[str, Any]],
+    progress: Mapping[int, Mapping[str, Any]],
     *,
     computed_unix_ms: int,
     cost_ms: float,
 ) -> dict[str, Any]:
-    """The summary of a run. `standing` is where the row partitions stood that the numbers rest on: its version."""
+    """The summary of a run. `progress` is where the row partitions stood that the numbers rest on: its version."""
     version = {
         str(partition): {"rev": at["rev"], "offsets": dict(at["offsets"]), "markers": dict(at["markers"])}
-        for partition, at in sorted(standing.items())
+        for partition, at in sorted(progress.items())
     }
     return {
         "_id": f"{project_id}/{run_id}",

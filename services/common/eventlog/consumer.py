@@ -17,7 +17,7 @@ from typing import Any
 from services.common.eventlog.clock import Clock
 from services.common.eventlog.handling import Handler
 from services.common.eventlog.metrics import LoopMetrics
-from services.common.eventlog.partition import Limits, Loader, Pacing, PartitionOwner, Surroundings, WrongLog
+from services.common.eventlog.partition import Limits, Loader, LoopContext, Pacing, PartitionOwner, WrongLog
 from services.common.eventlog.port import EventLog, LogError, Position
 from services.common.progress import ProgressStore
 
@@ -62,7 +62,7 @@ class RunLoop:
         self._metrics = metrics or LoopMetrics()
         self._threads = ThreadPoolExecutor(1, f"{group}-handler") if in_thread else None
         self._consumer = log.consumer(group, topics)
-        self._around = Surroundings(
+        self._context = LoopContext(
             group=group,
             topics=self._topics,
             log=log,
@@ -166,7 +166,7 @@ class RunLoop:
 
     async def _assign(self, partitions: frozenset[int]) -> None:
         for partition in partitions if not self._stopping.is_set() else ():
-            owner = PartitionOwner(partition, self._around)
+            owner = PartitionOwner(partition, self._context)
             task = asyncio.create_task(owner.run(), name=f"{self.group}/{partition}")
             task.add_done_callback(self._notice_end)
             self._owners[partition] = (owner, task)

@@ -69,7 +69,7 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class LoopContext:
     """What the owners of a loop's partitions share."""
 
     group: str
@@ -103,13 +103,13 @@ class _Held:
 class PartitionOwner:
     """Applies one partition of all topics of a group."""
 
-    def __init__(self, partition: int, around: Surroundings) -> None:
+    def __init__(self, partition: int, loop: LoopContext) -> None:
         self.partition = partition
         self.taken_over = False
         """Whether it has begun at least once."""
-        self._around = around
+        self._loop = loop
         self._held: _Held | None = None
-        self._waiting: dict[str, list[Arrival]] = {topic: [] for topic in around.topics}
+        self._waiting: dict[str, list[Arrival]] = {topic: [] for topic in loop.topics}
         self._waiting_records = 0
         self._waiting_bytes = 0
         self._published: tuple[str, int] | None = None
@@ -135,34 +135,34 @@ class PartitionOwner:
         if self._held is None:
             return  # from before we began anew: it will be fetched again
         for record in records:
-            arrival = arrive(record, self._around.log.topics[record.topic])
+            arrival = arrive(record, self._loop.log.topics[record.topic])
             self._waiting[record.topic].append(arrival)
             self._waiting_records += 1
             self._waiting_bytes += arrival.size
-        if self._waiting_records >= self._around.limits.records or self._waiting_bytes >= self._around.limits.bytes:
-            self._around.consumer.pause(self.partition)
+        if self._waiting_records >= self._loop.limits.records or self._waiting_bytes >= self._loop.limits.bytes:
+            self._loop.consumer.pause(self.partition)
         self._news.set()
 
     async def run(self) -> None:
         """Apply what comes until `stop`. Raises only what no retry can mend."""
-        around = self._around
+        loop = self._loop
         while not self._stopping.is_set():
             try:
                 if self._held is None:
                     await self._take_over()
                 await self._wait_for_work()
-                async with around.slots:
+                async with loop.slots:
                     if not self._stopping.is_set():
                         await self._apply(self._take())
                 self._failures = 0
             except WrongLog:
                 raise
             except LostRace:
-                around.metrics.lost_race(around.group)
-                logger.warning("%s/%s: another owner was first, reading again", around.group, self.partition)
+                loop.metrics.lost_race(loop.group)
+                logger.warning("%s/%s: another owner was first, reading again", loop.group, self.partition)
                 self._forget()
             except CommitUnknown:
-                logger.warning("%s/%s: a commit's answer is lost, reading again", around.group, self.partition)
+                logger.warning("%s/%s: a commit's answer is lost, reading again", loop.group, self.partition)
                 self._forget()
             except Exception as error:
                 self._forget()
@@ -171,34 +171,34 @@ class PartitionOwner:
     # ---- taking over, and letting go
 
     async def _take_over(self) -> None:
-        around = self._around
-        progress = await around.store.read_progress(around.group, self.partition)
+        loop = self._loop
+        progress = await loop.store.read_progress(loop.group, self.partition)
         await self._refuse_other_log(progress)
         if (progress.writer, progress.rev) != self._published:
             await self._publish(progress)
-        state = await self._find(around.handler.recall(self.partition))
-        memory = around.handler.remember(self.partition, state)
+        state = await self._find(loop.handler.recall(self.partition))
+        memory = loop.handler.remember(self.partition, state)
         if self._stopping.is_set():
             return
-        for topic in around.topics:
-            around.consumer.seek(topic, self.partition, progress.offsets.get(topic, 0))
+        for topic in loop.topics:
+            loop.consumer.seek(topic, self.partition, progress.offsets.get(topic, 0))
         self._held = _Held(progress, memory)
         self.taken_over = True
-        around.consumer.resume(self.partition)
+        loop.consumer.resume(self.partition)
         await self._tell(progress)
 
     async def _refuse_other_log(self, progress: Progress) -> None:
-        around = self._around
+        loop = self._loop
         if not progress.rev:
             return
-        if progress.log_id != around.log.log_id:
+        if progress.log_id != loop.log.log_id:
             raise WrongLog(
-                f"The read model was made from the log {progress.log_id}, and this is {around.log.log_id}: {ANOTHER_LOG}."
+                f"The read model was made from the log {progress.log_id}, and this is {loop.log.log_id}: {ANOTHER_LOG}."
             )
-        for topic in around.topics:
+        for topic in loop.topics:
             here = progress.offsets.get(topic, 0)
-            begin = (await around.log.begin_offsets(topic))[self.partition]
-            end = (await around.log.end_offsets(topic))[self.partition]
+            begin = (await loop.log.begin_offsets(topic))[self.partition]
+            end = (await loop.log.end_offsets(topic))[self.partition]
             if not begin <= here <= end:
                 raise WrongLog(
                     f"The read model stands at {here} of {topic}/{self.partition}, "
@@ -206,23 +206,23 @@ class PartitionOwner:
                 )
 
     def _forget(self) -> None:
-        self._around.consumer.pause(self.partition)
+        self._loop.consumer.pause(self.partition)
         self._held = None
         self._take_waiting()
 
     async def _back_off(self, error: Exception) -> None:
-        around = self._around
-        around.metrics.outage(around.group)
-        pause = around.limits.back_off[min(self._failures, len(around.limits.back_off) - 1)]
+        loop = self._loop
+        loop.metrics.outage(loop.group)
+        pause = loop.limits.back_off[min(self._failures, len(loop.limits.back_off) - 1)]
         self._failures += 1
-        where = (around.group, self.partition)
+        where = (loop.group, self.partition)
         logger.warning("%s/%s: %r; trying again in %s s", *where, error, pause, exc_info=self._failures == 1)
-        await around.clock.wait(self._stopping, pause)
+        await loop.clock.wait(self._stopping, pause)
 
     # ---- batches
 
     async def _wait_for_work(self) -> None:
-        clock, pacing = self._around.clock, self._around.pacing
+        clock, pacing = self._loop.clock, self._loop.pacing
         while not self._stopping.is_set():
             self._news.clear()
             if not self._waiting_records:
@@ -235,23 +235,23 @@ class PartitionOwner:
             await clock.wait(self._news, delay)
 
     def _in_order(self) -> list[Arrival]:
-        return [arrival for topic in self._around.topics for arrival in self._waiting[topic]]
+        return [arrival for topic in self._loop.topics for arrival in self._waiting[topic]]
 
     def _take_waiting(self) -> list[Arrival]:
         arrivals = self._in_order()
-        self._waiting = {topic: [] for topic in self._around.topics}
+        self._waiting = {topic: [] for topic in self._loop.topics}
         self._waiting_records = self._waiting_bytes = 0
         return arrivals
 
     def _take(self) -> list[Arrival]:
         arrivals = self._take_waiting()
-        self._around.consumer.resume(self.partition)
+        self._loop.consumer.resume(self.partition)
         return arrivals
 
     async def _apply(self, arrivals: Sequence[Arrival]) -> None:
         """Apply a batch; where what is in it makes that fail, its halves in turn, down to the guilty event."""
-        around = self._around
-        begun = around.clock.now()
+        loop = self._loop
+        begun = loop.clock.now()
         try:
             outcome, outbox = await self._ask_handler(arrivals)
             await self._commit(arrivals, outcome, outbox)
@@ -262,98 +262,98 @@ class PartitionOwner:
                 await self._apply(arrivals[middle:])
                 return
             record = arrivals[0].record
-            where = (around.group, record.topic, record.partition, record.offset)
+            where = (loop.group, record.topic, record.partition, record.offset)
             logger.error("%s: %s/%s at %s can't be applied: dead letter", *where, exc_info=error.__cause__ or error)
             assert self._held is not None
             await self._commit(arrivals, Outcome(memory=self._held.memory), bug=_reason(error))
-        now = around.clock.now()
-        around.metrics.batch(around.group, now - begun)
-        if around.pacing is not None:
-            around.pacing.applied(self.partition, _deliveries(arrivals), now - begun, now)
+        now = loop.clock.now()
+        loop.metrics.batch(loop.group, now - begun)
+        if loop.pacing is not None:
+            loop.pacing.applied(self.partition, _deliveries(arrivals), now - begun, now)
 
     async def _ask_handler(self, arrivals: Sequence[Arrival]) -> tuple[Outcome, tuple[Message, ...]]:
         """Step 3: what a batch amounts to, with its events as messages that the log will take."""
-        around, held = self._around, self._held
+        loop, held = self._loop, self._held
         assert held is not None
         deliveries = _deliveries(arrivals)
         if not deliveries:
             return Outcome(memory=held.memory), ()
         batch = Batch(self.partition, deliveries, self._offsets_after(arrivals), held.progress.rev + 1)
-        if around.loader is not None:
-            state = await around.loader(batch, held.memory)
+        if loop.loader is not None:
+            state = await loop.loader(batch, held.memory)
         else:
-            state = await self._find(blame_events(lambda: around.handler.reads(batch, held.memory)))
+            state = await self._find(blame_events(lambda: loop.handler.reads(batch, held.memory)))
 
         def handle() -> tuple[Outcome, tuple[Message, ...]]:
-            outcome = around.handler.handle(batch, state, held.memory)
+            outcome = loop.handler.handle(batch, state, held.memory)
             outbox = tuple(self._message(outgoing) for outgoing in outcome.events)
-            around.log.check(outbox)
+            loop.log.check(outbox)
             return outcome, outbox
 
-        return await around.compute(lambda: blame_events(handle))
+        return await loop.compute(lambda: blame_events(handle))
 
     async def _commit(
         self, arrivals: Sequence[Arrival], outcome: Outcome, outbox: tuple[Message, ...] = (), bug: str | None = None
     ) -> None:
         """Steps 4 to 7. `bug`: why the one event of this batch is put aside."""
-        around, held = self._around, self._held
+        loop, held = self._loop, self._held
         assert held is not None
         await self._bury(arrivals, outcome, bug)
         progress = Progress(
             rev=held.progress.rev + 1,
-            writer=around.writer,
-            log_id=around.log.log_id,
+            writer=loop.writer,
+            log_id=loop.log.log_id,
             offsets=self._offsets_after(arrivals),
             outbox=outbox,
         )
-        await around.store.commit(
-            around.group, self.partition, expected_rev=held.progress.rev, progress=progress, writes=outcome.writes
+        await loop.store.commit(
+            loop.group, self.partition, expected_rev=held.progress.rev, progress=progress, writes=outcome.writes
         )
         self._held = _Held(progress, outcome.memory)
         self._buried.clear()
         await self._publish(progress)
-        for topic in around.topics:
+        for topic in loop.topics:
             if events := sum(arrival.record.topic == topic for arrival in arrivals):
-                around.metrics.applied(around.group, topic, events)
+                loop.metrics.applied(loop.group, topic, events)
         await self._tell(progress)
 
     async def _bury(self, arrivals: Sequence[Arrival], outcome: Outcome, bug: str | None) -> None:
-        around = self._around
+        loop = self._loop
         refused = {(r.delivery.topic, r.delivery.offset): r.reason for r in outcome.refused}
         letters: dict[tuple[str, int], Message] = {}
         for arrival in arrivals:
             record = arrival.record
             place = (record.topic, record.offset)
             reason = bug if bug and arrival.delivery else arrival.reason or refused.get(place)
-            onto = around.log.topics[record.topic].dead_letter_topic
+            onto = loop.log.topics[record.topic].dead_letter_topic
             if reason is None or onto is None or place in self._buried:
                 continue
             marked = bool(bug and arrival.delivery)
             letters[place] = dead_letter(
-                record, onto=onto, group=around.group, reason=reason, bug=marked, time_unix_ms=around.clock.unix_ms()
+                record, onto=onto, group=loop.group, reason=reason, bug=marked, time_unix_ms=loop.clock.unix_ms()
             )
-            around.metrics.dead_letter(around.group, record.topic, bug=marked)
+            loop.metrics.dead_letter(loop.group, record.topic, bug=marked)
         if letters:
-            await around.log.append(list(letters.values()))
+            await loop.log.append(list(letters.values()))
             self._buried.update(letters)
 
     async def _publish(self, progress: Progress) -> None:
         if progress.outbox:
-            await self._around.log.append(progress.outbox)
+            await self._loop.log.append(progress.outbox)
         self._published = (progress.writer, progress.rev)
-        self._around.passed(self.partition, progress.offsets)
+        self._loop.passed(self.partition, progress.offsets)
 
     async def _tell(self, progress: Progress) -> None:
         try:
             offsets = {(topic, self.partition): offset for topic, offset in progress.offsets.items()}
-            await self._around.consumer.commit(offsets)
+            await self._loop.consumer.commit(offsets)
         except LogError as error:  # only displays rest on it
-            logger.info("%s/%s: offsets were not committed: %s", self._around.group, self.partition, error)
+            logger.info("%s/%s: offsets were not committed: %s", self._loop.group, self.partition, error)
 
     # ---- small things
 
     async def _find(self, reads: Sequence[Read]) -> State:
-        found = await asyncio.gather(*(self._around.store.find(read) for read in reads))
+        found = await asyncio.gather(*(self._loop.store.find(read) for read in reads))
         state: dict[str, list[dict[str, Any]]] = {}
         for read, documents in zip(reads, found, strict=True):
             state.setdefault(read.collection, []).extend(documents)
@@ -369,8 +369,8 @@ class PartitionOwner:
     def _message(self, outgoing: Outgoing) -> Message:
         event = outgoing.event
         event.schema_version = event.schema_version or SCHEMA_VERSION
-        event.producer = event.producer or self._around.group
-        event.time_unix_ms = event.time_unix_ms or self._around.clock.unix_ms()
+        event.producer = event.producer or self._loop.group
+        event.time_unix_ms = event.time_unix_ms or self._loop.clock.unix_ms()
         value = event.SerializeToString(deterministic=True)
         return Message(outgoing.topic, outgoing.key.encode(), value, outgoing.partition)
 

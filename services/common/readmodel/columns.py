@@ -20,13 +20,13 @@ from typing import Any
 from services.common.documents import Read
 from services.common.readmodel.collections import MODEL_RUNS, ROW_PARTITIONS, under
 from services.common.readmodel.feed import FeedLost
-from services.common.readmodel.following import GROUP, Following, PartitionState, Standing
+from services.common.readmodel.following import GROUP, Following, PartitionState, RowProgress
 from services.common.readmodel.joining import JoinedRun, RunColumns
 from services.common.readmodel.mongo import ReadModel
 from services.common.readmodel.tables import RunTable, TruthTable
 from sightline.evaluation.evidence import Evidence
 
-__all__ = ["Columns", "PartitionState", "RunColumns", "RunView", "Standing", "UnknownRun"]
+__all__ = ["Columns", "PartitionState", "RowProgress", "RunColumns", "RunView", "UnknownRun"]
 
 RunKey = tuple[str, str]
 VersionKey = tuple[str, str, int]
@@ -73,7 +73,7 @@ class RunView:
         return self._current.rows
 
     @property
-    def progress(self) -> Standing:
+    def progress(self) -> RowProgress:
         """Where the row partitions stood, by their number."""
         return self._current.progress
 
@@ -238,7 +238,7 @@ class _Loaded:
     joined: JoinedRun
 
     def current(self) -> RunColumns:
-        return self.joined.at(self.following.standing)
+        return self.joined.at(self.following.progress)
 
 
 @dataclass(slots=True, eq=False)

@@ -35,7 +35,7 @@ class PartitionState(TypedDict):
     markers: Mapping[str, int]
 
 
-Standing = Mapping[int, PartitionState]
+RowProgress = Mapping[int, PartitionState]
 
 _NOWHERE: PartitionState = {"rev": 0, "offsets": {}, "markers": {}}
 
@@ -49,14 +49,14 @@ class Following:
         self._running: asyncio.Task[None]
         self._tables: dict[tuple[str, str], list[Table]] = {}
         self._moved = asyncio.Event()
-        self.standing: Standing = {}
+        self.progress: RowProgress = {}
         self.lost = False
 
     @classmethod
     async def begin(cls, store: ReadModel) -> Following:
         """Begin where the read model is now."""
         self = cls(store)
-        moment = await self._read_standing()
+        moment = await self._read_progress()
         self._feed = Feed(store.client, store.database, moment, self._watched(), PROGRESS.name, self._apply)
         self._running = asyncio.create_task(self._run(), name="change feed")
         return self
@@ -106,16 +106,16 @@ class Following:
     async def reach(self, revs: Mapping[int, int]) -> bool:
         """Wait until all of these partitions are at least there. False: the feed was lost."""
         while not self.lost:
-            if all(self.standing.get(partition, _NOWHERE)["rev"] >= rev for partition, rev in revs.items()):
+            if all(self.progress.get(partition, _NOWHERE)["rev"] >= rev for partition, rev in revs.items()):
                 return True
             await self._moved.wait()
         return False
 
-    async def _read_standing(self) -> Timestamp:
+    async def _read_progress(self) -> Timestamp:
         for _ in range(_MOMENT_TRIES):
             try:
                 async with self._store.snapshot() as moment:
-                    for collection, fields in _STANDING_FIELDS.items():
+                    for collection, fields in _PROGRESS_FIELDS.items():
                         found = await moment.find(Read(collection, {"_id": under(GROUP)}, dict.fromkeys(fields, 1)))
                         self._stand(Change("put", collection, each["_id"], each, moment.time) for each in found)
                 return moment.time
@@ -138,7 +138,7 @@ class Following:
 
     def _watched(self) -> Sequence[Watched]:
         rows = [Watched(table.collection, table.ids, table.fields) for (table, *_) in self._tables.values()]
-        return [*(Watched(each, under(GROUP), fields) for each, fields in _STANDING_FIELDS.items()), *rows]
+        return [*(Watched(each, under(GROUP), fields) for each, fields in _PROGRESS_FIELDS.items()), *rows]
 
     def _apply(self, changes: Sequence[Change]) -> None:
         """Take over changes that end where a transaction ends. Nobody reads in between: nothing here waits."""
@@ -151,40 +151,40 @@ class Following:
 
     def _distribute(self, changes: Sequence[Change]) -> None:
         by_prefix: dict[tuple[str, str], list[Change]] = {}
-        standing: list[Change] = []
+        progress: list[Change] = []
         for change in changes:
-            if change.collection in _STANDING_FIELDS:
-                standing.append(change)
+            if change.collection in _PROGRESS_FIELDS:
+                progress.append(change)
             else:
                 project, second, _ = change.id.split("/", 2)
                 by_prefix.setdefault((change.collection, f"{project}/{second}"), []).append(change)
         for key, each in by_prefix.items():
             for table in self._tables.get(key, ()):
                 table.follow(each)
-        if standing:
-            self._stand(standing)
+        if progress:
+            self._stand(progress)
             self._move()
 
     def _stand(self, changes: Iterable[Change]) -> None:
-        standing = dict(self.standing)
+        progress = dict(self.progress)
         for change in changes:
             if change.kind != "put":
                 raise FeedLost(f"{change.id} in {change.collection} was not replaced but {change.kind}d")
             partition = _partition(change.id)
-            state = standing.get(partition, _NOWHERE).copy()
+            state = progress.get(partition, _NOWHERE).copy()
             if change.collection == PROGRESS.name:
                 state["rev"], state["offsets"] = change.fields["rev"], change.fields["offsets"]
             else:
                 state["markers"] = change.fields["markers"]
-            standing[partition] = state
-        self.standing = standing
+            progress[partition] = state
+        self.progress = progress
 
     def _move(self) -> None:
         self._moved.set()
         self._moved = asyncio.Event()
 
 
-_STANDING_FIELDS = {PROGRESS.name: ("rev", "offsets"), ROW_PARTITIONS.name: ("markers",)}
+_PROGRESS_FIELDS = {PROGRESS.name: ("rev", "offsets"), ROW_PARTITIONS.name: ("markers",)}
 
 
 def _partition(id: str) -> int:

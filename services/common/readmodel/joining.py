@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from services.common.readmodel.column_store import SpanColumns
-from services.common.readmodel.following import Standing
+from services.common.readmodel.following import RowProgress
 from services.common.readmodel.tables import RunTable, TruthTable
 from sightline.arrays import Longs
 from sightline.evaluation.evidence import MINIMUM_OVERLAP, Evidence, PairColumns, PredictionColumns, Spans, TruthColumns
@@ -25,7 +25,7 @@ class RunColumns:
     evidence: Evidence
     rows: Sequence[str]
     """Global keys, one per row of evidence."""
-    progress: Standing
+    progress: RowProgress
     generation: int
     unlabelled_rows: int
     """Rows of which the run says something, and that aren't labelled in its version: they are in no metric."""
@@ -44,15 +44,15 @@ class JoinedRun:
         self._made: tuple[int, int] | None = None
         self._current: RunColumns
 
-    def at(self, standing: Standing) -> RunColumns:
+    def at(self, progress: RowProgress) -> RunColumns:
         """The run as it stands there, which is where both tables stand."""
         tables = self._run.changes, self._truths.changes
         if self._made != tables:
             self._match_rows()
-            self._current = self._make(standing)
+            self._current = self._make(progress)
             self._made = tables
-        elif self._current.progress is not standing:
-            self._current = replace(self._current, progress=standing)
+        elif self._current.progress is not progress:
+            self._current = replace(self._current, progress=progress)
         return self._current
 
     def _match_rows(self) -> None:
@@ -67,7 +67,7 @@ class JoinedRun:
                 self._run_row[row] = number
         self._truth_rows_seen, self._run_rows_seen = total, len(run.names)
 
-    def _make(self, standing: Standing) -> RunColumns:
+    def _make(self, progress: RowProgress) -> RunColumns:
         run, truths, layout = self._run, self._truths, self._truths.layout
         rows = self._run_row[layout.rows]
         predictions = run.predictions
@@ -97,7 +97,7 @@ class JoinedRun:
                 least_overlap=float(run.least_overlap[labelled].max(initial=MINIMUM_OVERLAP)),
             ),
             rows=layout.names,
-            progress=standing,
+            progress=progress,
             generation=next(_GENERATIONS),
             unlabelled_rows=int(run.there.sum() - run.there[labelled].sum()),
             unlabelled_predictions=predictions.live - int(prediction_rows.count.sum()),

@@ -11,8 +11,7 @@ from typing import Any
 from services.common.documents import Read, State
 from services.common.eventlog.handling import Batch, Delivery, Handler, Outcome, Outgoing, Refused
 from services.common.eventlog.topics import GROUND_TRUTH, PREDICTIONS, SCHEMA_VERSION
-from services.ingest.handlers.decisions import Place, decide
-from services.ingest.handlers.world import (
+from services.ingest.handlers.catalog_state import (
     DATASET_VERSIONS,
     DATASETS,
     DECISIONS,
@@ -20,9 +19,10 @@ from services.ingest.handlers.world import (
     MODEL_RUNS,
     MODELS,
     ONTOLOGIES,
+    CatalogState,
     Fields,
-    World,
 )
+from services.ingest.handlers.decisions import Place, decide
 from sightline.wire.events.v1.catalog_pb2 import CatalogRequest
 from sightline.wire.events.v1.event_pb2 import Event
 from sightline.wire.events.v1.markers_pb2 import Marker
@@ -87,7 +87,7 @@ class CatalogHandler(Handler):
 
     def handle(self, batch: Batch, state: State, memory: CatalogMemory) -> Outcome:
         """Decide every request that has no decision yet."""
-        world = World({**state, ONTOLOGIES: list(memory.ontologies.values())})
+        catalog = CatalogState({**state, ONTOLOGIES: list(memory.ontologies.values())})
         events: list[Outgoing] = []
         refused: list[Refused] = []
         for delivery in batch.deliveries:
@@ -96,14 +96,14 @@ class CatalogHandler(Handler):
             if not request.request_id:
                 refused.append(Refused(delivery, "a catalog request without an id"))
                 continue
-            there = world.get(DECISIONS, event.project_id, request.request_id)
+            there = catalog.get(DECISIONS, event.project_id, request.request_id)
             if there is not None and there["problem"] not in PASSING:
                 continue
-            decision = decide(world, Place(event.project_id, event.time_unix_ms, delivery.offset), request)
+            decision = decide(catalog, Place(event.project_id, event.time_unix_ms, delivery.offset), request)
             if decision is None:
                 refused.append(Refused(delivery, "a catalog request that asks for nothing known"))
                 continue
-            world.put(
+            catalog.put(
                 DECISIONS,
                 {
                     "_id": f"{event.project_id}/{request.request_id}",
@@ -120,8 +120,8 @@ class CatalogHandler(Handler):
             )
             if decision.marker is not None:
                 events.extend(self._tell(delivery, decision.marker))
-        ontologies = {**memory.ontologies, **world.written(ONTOLOGIES)}
-        return Outcome(world.writes(), events, refused, CatalogMemory(ontologies))
+        ontologies = {**memory.ontologies, **catalog.written(ONTOLOGIES)}
+        return Outcome(catalog.writes(), events, refused, CatalogMemory(ontologies))
 
     def _tell(self, cause: Delivery, marker: Marker) -> Iterable[Outgoing]:
         project = cause.event.project_id

@@ -7,15 +7,15 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from services.ingest.handlers.world import (
+from services.ingest.handlers.catalog_state import (
     DATASET_VERSIONS,
     DATASETS,
     IMPORTS,
     MODEL_RUNS,
     MODELS,
     ONTOLOGIES,
+    CatalogState,
     Fields,
-    World,
 )
 from sightline.domain.json_values import json_fault
 from sightline.domain.kinds import KINDS
@@ -108,8 +108,8 @@ def ontology_body(ontology: Fields) -> Fields:
     }
 
 
-def _create_ontology(world: World, at: Place, ask: CreateOntology) -> Decision:
-    if there := world.named(ONTOLOGIES, at.project_id, ask.name):
+def _create_ontology(catalog: CatalogState, at: Place, ask: CreateOntology) -> Decision:
+    if there := catalog.named(ONTOLOGIES, at.project_id, ask.name):
         return _taken("an ontology of this name exists", there["ontology_id"])
     classes = _classes(ask.classes, (), 1)
     if isinstance(classes, str):
@@ -122,12 +122,12 @@ def _create_ontology(world: World, at: Place, ask: CreateOntology) -> Decision:
         "versions": [{"version": 1, "classes": classes}],
         "created_unix_ms": at.time_unix_ms,
     }
-    world.put(ONTOLOGIES, ontology)
+    catalog.put(ONTOLOGIES, ontology)
     return Decision("created", 201, ontology_body(ontology))
 
 
-def _create_ontology_version(world: World, at: Place, ask: CreateOntologyVersion) -> Decision:
-    ontology = world.get(ONTOLOGIES, at.project_id, ask.ontology_id)
+def _create_ontology_version(catalog: CatalogState, at: Place, ask: CreateOntologyVersion) -> Decision:
+    ontology = catalog.get(ONTOLOGIES, at.project_id, ask.ontology_id)
     if ontology is None:
         return _refused(404, "there is no such ontology")
     latest = ontology["versions"][-1]
@@ -139,17 +139,17 @@ def _create_ontology_version(world: World, at: Place, ask: CreateOntologyVersion
         return Decision("exists", 200, ontology_body(ontology))
     version = {"version": latest["version"] + 1, "classes": [*latest["classes"], *new]}
     ontology = {**ontology, "versions": [*ontology["versions"], version]}
-    world.put(ONTOLOGIES, ontology)
+    catalog.put(ONTOLOGIES, ontology)
     return Decision("created", 201, ontology_body(ontology))
 
 
-def _create_dataset(world: World, at: Place, ask: CreateDataset) -> Decision:
-    if there := world.named(DATASETS, at.project_id, ask.name):
+def _create_dataset(catalog: CatalogState, at: Place, ask: CreateDataset) -> Decision:
+    if there := catalog.named(DATASETS, at.project_id, ask.name):
         return _taken("a dataset of this name exists", there["dataset_id"])
-    if world.get(ONTOLOGIES, at.project_id, ask.ontology_id) is None:
+    if catalog.get(ONTOLOGIES, at.project_id, ask.ontology_id) is None:
         return _refused(404, "there is no such ontology")
     body = {"dataset_id": ask.dataset_id, "name": ask.name, "ontology_id": ask.ontology_id, "draft": 1}
-    world.put(
+    catalog.put(
         DATASETS,
         {
             "_id": f"{at.project_id}/{ask.dataset_id}",
@@ -165,8 +165,8 @@ def _create_dataset(world: World, at: Place, ask: CreateDataset) -> Decision:
     return Decision("created", 201, body)
 
 
-def _commit_dataset_version(world: World, at: Place, ask: CommitDatasetVersion) -> Decision:
-    dataset = world.get(DATASETS, at.project_id, ask.dataset_id)
+def _commit_dataset_version(catalog: CatalogState, at: Place, ask: CommitDatasetVersion) -> Decision:
+    dataset = catalog.get(DATASETS, at.project_id, ask.dataset_id)
     if dataset is None:
         return _refused(404, "there is no such dataset")
     version = ask.dataset_version or dataset["draft"]
@@ -177,7 +177,7 @@ def _commit_dataset_version(world: World, at: Place, ask: CommitDatasetVersion) 
         return _refused(409, f"the draft is version {dataset['draft']}")
     if dataset["open_imports"]:
         return _import_open("an import of truth is open: commit when it has ended", dataset["open_imports"][0])
-    world.put(
+    catalog.put(
         DATASET_VERSIONS,
         {
             "_id": f"{at.project_id}/{ask.dataset_id}/{version}",
@@ -190,18 +190,18 @@ def _commit_dataset_version(world: World, at: Place, ask: CommitDatasetVersion) 
             "source_offset": at.offset,
         },
     )
-    world.put(DATASETS, {**dataset, "draft": version + 1})
+    catalog.put(DATASETS, {**dataset, "draft": version + 1})
     committed = VersionCommitted(dataset_id=ask.dataset_id, dataset_version=version)
     return Decision("created", 201, body, marker=Marker(source_offset=at.offset, version_committed=committed))
 
 
-def _create_model(world: World, at: Place, ask: CreateModel) -> Decision:
-    if there := world.named(MODELS, at.project_id, ask.name):
+def _create_model(catalog: CatalogState, at: Place, ask: CreateModel) -> Decision:
+    if there := catalog.named(MODELS, at.project_id, ask.name):
         return _taken("a model of this name exists", there["model_id"])
-    if world.get(ONTOLOGIES, at.project_id, ask.ontology_id) is None:
+    if catalog.get(ONTOLOGIES, at.project_id, ask.ontology_id) is None:
         return _refused(404, "there is no such ontology")
     body = {"model_id": ask.model_id, "name": ask.name, "ontology_id": ask.ontology_id}
-    world.put(
+    catalog.put(
         MODELS,
         {
             "_id": f"{at.project_id}/{ask.model_id}",
@@ -214,18 +214,18 @@ def _create_model(world: World, at: Place, ask: CreateModel) -> Decision:
     return Decision("created", 201, body)
 
 
-def _create_model_run(world: World, at: Place, ask: CreateModelRun) -> Decision:
-    if there := world.named(MODEL_RUNS, at.project_id, ask.model_id, ask.name):
+def _create_model_run(catalog: CatalogState, at: Place, ask: CreateModelRun) -> Decision:
+    if there := catalog.named(MODEL_RUNS, at.project_id, ask.model_id, ask.name):
         return _taken("the model has a run of this name", there["run_id"])
-    model = world.get(MODELS, at.project_id, ask.model_id)
-    dataset = world.get(DATASETS, at.project_id, ask.dataset_id)
+    model = catalog.get(MODELS, at.project_id, ask.model_id)
+    dataset = catalog.get(DATASETS, at.project_id, ask.dataset_id)
     if model is None or dataset is None:
         return _refused(404, f"there is no such {'dataset' if model else 'model'}")
     if model["ontology_id"] != dataset["ontology_id"]:
         return _refused(422, "the model and the dataset have different ontologies")
     if not 1 <= ask.dataset_version <= dataset["draft"]:
         return _refused(422, f"the dataset has no such version: its draft is version {dataset['draft']}")
-    ontology = world.get(ONTOLOGIES, at.project_id, model["ontology_id"])
+    ontology = catalog.get(ONTOLOGIES, at.project_id, model["ontology_id"])
     latest = ontology["versions"][-1]["version"] if ontology else 0
     if ask.ontology_version > latest:
         return _refused(422, f"the ontology has no such version: its latest is {latest}")
@@ -243,7 +243,7 @@ def _create_model_run(world: World, at: Place, ask: CreateModelRun) -> Decision:
         "state": "open",
         "config": config,
     }
-    world.put(
+    catalog.put(
         MODEL_RUNS,
         {
             "_id": f"{at.project_id}/{ask.run_id}",
@@ -264,9 +264,9 @@ def import_body(document: Fields) -> Fields:
     return {"job": document["import_id"]} | {k: v for k, v in document.items() if k not in hidden}
 
 
-def _begin_import(world: World, at: Place, ask: BeginImport) -> Decision:
+def _begin_import(catalog: CatalogState, at: Place, ask: BeginImport) -> Decision:
     if ask.run_id:
-        run = world.get(MODEL_RUNS, at.project_id, ask.run_id)
+        run = catalog.get(MODEL_RUNS, at.project_id, ask.run_id)
         if run is None:
             return _refused(404, "there is no such model run")
         if run["state"] != "open":
@@ -275,9 +275,9 @@ def _begin_import(world: World, at: Place, ask: BeginImport) -> Decision:
         if ask.mode == IMPORT_MODE_REPLACE:
             if run["open_import"]:
                 return _import_open("another import replaces this run's predictions", run["open_import"])
-            world.put(MODEL_RUNS, {**run, "open_import": ask.import_id})
+            catalog.put(MODEL_RUNS, {**run, "open_import": ask.import_id})
     else:
-        dataset = world.get(DATASETS, at.project_id, ask.dataset_id)
+        dataset = catalog.get(DATASETS, at.project_id, ask.dataset_id)
         if dataset is None:
             return _refused(404, "there is no such dataset")
         dataset_id, version = ask.dataset_id, dataset["draft"]
@@ -285,7 +285,7 @@ def _begin_import(world: World, at: Place, ask: BeginImport) -> Decision:
             if dataset["open_imports"]:
                 return _import_open("another import writes this dataset's draft", dataset["open_imports"][0])
             # From here until it ends, nobody can say what exactly the draft's truth is.
-            world.put(DATASETS, {**dataset, "open_imports": [ask.import_id], "draft_digest": None})
+            catalog.put(DATASETS, {**dataset, "open_imports": [ask.import_id], "draft_digest": None})
     document: Fields = {
         "_id": f"{at.project_id}/{ask.import_id}",
         "project_id": at.project_id,
@@ -303,12 +303,12 @@ def _begin_import(world: World, at: Place, ask: BeginImport) -> Decision:
         "begun_unix_ms": at.time_unix_ms,
         "ended_unix_ms": None,
     }
-    world.put(IMPORTS, document)
+    catalog.put(IMPORTS, document)
     return Decision("created", 201, import_body(document))
 
 
-def _end_import(world: World, at: Place, ask: EndImport) -> Decision:
-    there = world.get(IMPORTS, at.project_id, ask.import_id)
+def _end_import(catalog: CatalogState, at: Place, ask: EndImport) -> Decision:
+    there = catalog.get(IMPORTS, at.project_id, ask.import_id)
     if there is None:
         return _refused(404, "there is no such import")
     if there["state"] != "RUNNING":
@@ -322,21 +322,21 @@ def _end_import(world: World, at: Place, ask: EndImport) -> Decision:
         "end_offsets": {str(p): ask.end_offsets[p] for p in sorted(ask.end_offsets)},
         "ended_unix_ms": at.time_unix_ms,
     }
-    world.put(IMPORTS, document)
-    run = world.get(MODEL_RUNS, at.project_id, there["run_id"])
-    dataset = world.get(DATASETS, at.project_id, there["dataset_id"])
+    catalog.put(IMPORTS, document)
+    run = catalog.get(MODEL_RUNS, at.project_id, there["run_id"])
+    dataset = catalog.get(DATASETS, at.project_id, there["dataset_id"])
     if run and run["open_import"] == ask.import_id:
-        world.put(MODEL_RUNS, {**run, "open_import": None})
+        catalog.put(MODEL_RUNS, {**run, "open_import": None})
     if dataset and ask.import_id in dataset["open_imports"]:
         released: Fields = {**dataset, "open_imports": [i for i in dataset["open_imports"] if i != ask.import_id]}
         if not ask.failure:
             released["draft_digest"] = ask.truth_digest or None
             released["draft_categories"] = {str(k): ask.category_classes[k] for k in sorted(ask.category_classes)}
-        world.put(DATASETS, released)
+        catalog.put(DATASETS, released)
     return Decision("done", 200, import_body(document))
 
 
-_DECIDE: dict[str, Callable[[World, Place, Any], Decision]] = {
+_DECIDE: dict[str, Callable[[CatalogState, Place, Any], Decision]] = {
     "create_dataset": _create_dataset,
     "commit_dataset_version": _commit_dataset_version,
     "create_ontology": _create_ontology,
@@ -348,9 +348,9 @@ _DECIDE: dict[str, Callable[[World, Place, Any], Decision]] = {
 }
 
 
-def decide(world: World, at: Place, request: CatalogRequest) -> Decision | None:
+def decide(catalog: CatalogState, at: Place, request: CatalogRequest) -> Decision | None:
     """What a request comes to; None for one of a kind that is not known here."""
     what = request.WhichOneof("what")
     if what is None:
         return None
-    return _DECIDE[what](world, at, getattr(request, what))
+    return _DECIDE[what](catalog, at, getattr(request, what))

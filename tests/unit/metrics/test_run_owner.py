@@ -59,11 +59,11 @@ class FakeColumns:
 
 
 async def summaries_of(columns: FakeColumns, *touches) -> list[dict]:
-    async def standing():
+    async def row_progress():
         columns.steps.append("standing")
         return AT_5
 
-    measuring = Measuring(columns, standing, RunPacing(1), Clock())  # pyright: ignore
+    measuring = Measuring(columns, row_progress, RunPacing(1), Clock())  # pyright: ignore
     batch = Batch(0, touches)
     outcome = RunsHandler().handle(batch, await measuring(batch, None), None)
     assert not outcome.events

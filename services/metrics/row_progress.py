@@ -6,12 +6,12 @@ from typing import Any
 
 from services.common.documents import Read
 from services.common.readmodel.collections import PROGRESS, ROW_PARTITIONS, under
-from services.common.readmodel.following import PartitionState, Standing
+from services.common.readmodel.following import PartitionState, RowProgress
 from services.common.readmodel.mongo import ReadModel
 from services.metrics.memory import GROUP
 
 
-async def read_standing(store: ReadModel) -> Standing:
+async def read_row_progress(store: ReadModel) -> RowProgress:
     """Progress and markers of all row partitions, of one moment."""
     async with store.snapshot() as moment:
         progress = await moment.find(Read(PROGRESS.name, {"_id": under(GROUP)}, {"rev": 1, "offsets": 1}))

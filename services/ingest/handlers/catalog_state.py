@@ -30,7 +30,7 @@ def _names(collection: str, document: Fields) -> tuple[Any, ...] | None:
             return None
 
 
-class World:
+class CatalogState:
     """Documents by id and by name; `put` replaces one for whoever asks next."""
 
     def __init__(self, state: State) -> None:
