@@ -8,9 +8,11 @@ from typing import Any, cast
 import pytest
 from bson.timestamp import Timestamp
 
-from services.common.readmodel.feed import Change, Feed, FeedLost
+from services.common.readmodel.feed import Change, Feed, FeedLost, Watched
 
 Event = dict[str, Any]
+
+WATCHED = (Watched("run_rows", {}, ()), Watched("progress", {}, ()))
 
 
 def event(at: int, collection: str = "run_rows", *, alone: bool = False, kind: str = "replace") -> Event:
@@ -30,7 +32,7 @@ def applied(*batches: Sequence[Event]) -> list[list[int]]:
     def apply(changes: Sequence[Change]) -> None:
         got.append([change.time.time for change in changes])
 
-    feed = Feed(cast("Any", None), cast("Any", None), Timestamp(3, 1), (), "progress", apply)
+    feed = Feed(cast("Any", None), cast("Any", None), Timestamp(3, 1), WATCHED, "progress", apply)
     for batch in batches:
         feed._take(batch, {"postBatchResumeToken": {}})  # pyright: ignore[reportPrivateUsage]
     return got
@@ -56,3 +58,9 @@ def test_what_was_there_at_the_beginning_is_left_out() -> None:
 def test_a_change_of_shape_loses_the_feed(kind: str) -> None:
     with pytest.raises(FeedLost):
         applied([event(5, kind=kind)])
+
+
+def test_what_is_not_watched_is_left_out() -> None:
+    """The server sends it where ids are alike."""
+    assert applied([event(5), event(5, "run_touches"), event(5, "progress")]) == [[5, 5]]
+    assert applied([event(5, "run_touches", kind="drop"), event(6, "progress")]) == [[6]]
