@@ -32,6 +32,8 @@ class Replace:
 
     collection: str
     document: Document
+    new: bool = False
+    """Whether a read has shown that it isn't there: a store needn't look for it. Where it is, nothing is stored."""
 
 
 @dataclass(frozen=True, slots=True)

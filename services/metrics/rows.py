@@ -145,7 +145,10 @@ class RunRows:
         if not places:
             return writes, []
         rows = [rows[i] for i in places]
-        writes += [Replace(RUN_ROWS, document) for document in self._documents(rows, _only(merged, places), truths)]
+        documents = self._documents(rows, _only(merged, places), truths)
+        writes += [
+            Replace(RUN_ROWS, document, new=row.stored is None) for row, document in zip(rows, documents, strict=True)
+        ]
         return writes, [(row.run_id, row.cause) for row in rows if row.cause is not None]
 
     def without_pairs(self) -> list[Refused]:

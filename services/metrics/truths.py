@@ -119,7 +119,7 @@ class TruthBook:
                 if id in self._stored:
                     writes.append(Delete(TRUTHS, id))
             elif truth.new:
-                writes.append(Replace(TRUTHS, {**truth.document, "to": truth.until}))
+                writes.append(Replace(TRUTHS, {**truth.document, "to": truth.until}, new=id not in self._stored))
             else:
                 writes.append(UpdateMany(TRUTHS, {"_id": id}, {"$set": {"to": truth.until}}))
         return writes

@@ -23,6 +23,7 @@ from services.common.readmodel.driver import Client, Database, Document, Operati
 _TRANSIENT = "TransientTransactionError"
 _UNKNOWN = "UnknownTransactionCommitResult"
 _TOO_LARGE = {257, 10334}  # TransactionTooLarge, BSONObjectTooLarge
+_TAKEN = 11000  # DuplicateKey
 _NO_ROOM = 388  # TransactionTooLargeForCache: what else is in the cache has a part in it, so it may pass
 
 
@@ -59,6 +60,8 @@ async def commit(
             no_room, late = _NO_ROOM in codes, time.monotonic() > deadline
             if isinstance(error, DocumentTooLarge) or codes & _TOO_LARGE or (no_room and late):
                 raise BatchTooLarge(str(error)) from error
+            if _TAKEN in codes:  # what was new is there: another owner may have been first
+                await _refuse_other(database, progress, expected_rev)
             if late or not (no_room or error.has_error_label(_TRANSIENT)):
                 raise
         await _refuse_other(database, progress, expected_rev)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from pymongo import DeleteMany as BulkDeleteMany
-from pymongo import DeleteOne, ReplaceOne
+from pymongo import DeleteOne, InsertOne, ReplaceOne
 from pymongo import UpdateMany as BulkUpdateMany
 
 from services.common.documents import Delete, DeleteMany, Replace, UpdateMany, Write
@@ -34,7 +35,8 @@ class _Plan:
     def add(self, write: Write) -> None:
         match write:
             case Replace():
-                self._open[write.document["_id"]] = write
+                id = write.document["_id"]
+                self._open[id] = replace(write, new=False) if id in self._open else write
             case Delete():
                 self._open[write.id] = write
             case UpdateMany():
@@ -53,5 +55,8 @@ class _Plan:
         # sends one command for each change of kind.
         replaced = [write for write in self._open.values() if isinstance(write, Replace)]
         self._done.extend(DeleteOne({"_id": id}) for id, write in self._open.items() if isinstance(write, Delete))
-        self._done.extend(ReplaceOne({"_id": each.document["_id"]}, each.document, upsert=True) for each in replaced)
+        self._done.extend(InsertOne(each.document) for each in replaced if each.new)
+        self._done.extend(
+            ReplaceOne({"_id": each.document["_id"]}, each.document, upsert=True) for each in replaced if not each.new
+        )
         self._open = {}

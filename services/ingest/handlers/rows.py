@@ -60,6 +60,7 @@ class _Rows:
     def __init__(self, partition: int, documents: Sequence[Mapping[str, Any]]) -> None:
         self._partition = partition
         self._rows: dict[str, Fields] = {document["_id"]: dict(document) for document in documents}
+        self._stored = frozenset(self._rows)
         self._changed: set[str] = set()
 
     def get(self, project_id: str, dataset_id: str, global_key: str) -> Fields:
@@ -90,7 +91,7 @@ class _Rows:
         return [row for row in self._rows.values() if (row["project_id"], row["dataset_id"]) == mine]
 
     def writes(self) -> list[Replace]:
-        return [Replace(DATA_ROWS, self._rows[key]) for key in sorted(self._changed)]
+        return [Replace(DATA_ROWS, self._rows[key], new=key not in self._stored) for key in sorted(self._changed)]
 
 
 class RowsHandler(Handler):

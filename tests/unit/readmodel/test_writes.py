@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pymongo import DeleteMany as BulkDeleteMany
-from pymongo import DeleteOne, ReplaceOne
+from pymongo import DeleteOne, InsertOne, ReplaceOne
 from pymongo import UpdateMany as BulkUpdateMany
 
 from services.common.documents import Delete, DeleteMany, Replace, UpdateMany
@@ -45,6 +45,24 @@ def test_what_concerns_many_documents_keeps_its_place() -> None:
 
     put = ReplaceOne({"_id": 1}, {"_id": 1, "n": 1}, upsert=True)
     assert compiled["truths"] == [put, BulkUpdateMany({"n": 1}, {"$set": {"n": 2}}), put, BulkDeleteMany({"n": 2})]
+
+
+def test_what_is_new_is_not_looked_for_unless_the_batch_has_named_it() -> None:
+    compiled = compile_writes(
+        [
+            Replace("truths", {"_id": 1, "n": 1}),
+            Replace("truths", {"_id": 2, "n": 1}, new=True),
+            Replace("truths", {"_id": 3, "n": 1}, new=True),
+            Replace("truths", {"_id": 3, "n": 2}, new=True),
+            Delete("truths", 4),
+            Replace("truths", {"_id": 4, "n": 1}, new=True),
+        ]
+    )
+
+    assert compiled["truths"] == [
+        InsertOne({"_id": 2, "n": 1}),
+        *(ReplaceOne({"_id": id}, {"_id": id, "n": n}, upsert=True) for id, n in ((1, 1), (3, 2), (4, 1))),
+    ]
 
 
 def test_nothing_is_nothing() -> None:
