@@ -10,6 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Generator, Iterable
 from pathlib import Path
 
+from pydantic import ValidationError
 from typing_extensions import override
 
 from services.common.eventlog import sqlite_looking
@@ -87,8 +88,8 @@ class EmbeddedPlace(Place):
     @override
     def starting(self) -> str:
         if self.path.name != LOG_NAME:  # `up` finds no log of another name
-            return f"SIGHTLINE_LOG_PATH={self.path} SIGHTLINE_MONGO_DATABASE=NAME python -m services.SERVICE"
-        return f"sightline up --data-dir {self.path.parent} --mongo-database NAME"
+            return f"SIGHTLINE_LOG_PATH={self.path} SIGHTLINE_MONGO_DATABASE=NEW_NAME python -m services.SERVICE"
+        return f"sightline up --data-dir {self.path.parent} --mongo-database NEW_NAME"
 
 
 class KafkaPlace(Place):
@@ -96,7 +97,7 @@ class KafkaPlace(Place):
 
     def __init__(self, word: str) -> None:
         self.word = word
-        self.cluster = cluster_of(word, Settings())
+        self.cluster = cluster_of(word, settings())
 
     @property
     @override
@@ -119,7 +120,16 @@ class KafkaPlace(Place):
     @override
     def starting(self) -> str:
         prefix = f" --kafka-topic-prefix {self.cluster.topic_prefix}" if self.cluster.topic_prefix else ""
-        return f"sightline up --kafka {self.cluster.bootstrap_servers}{prefix} --mongo-database NAME"
+        return f"sightline up --kafka {self.cluster.bootstrap_servers}{prefix} --mongo-database NEW_NAME"
+
+
+def settings() -> Settings:
+    """What the environment says."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        fault = error.errors()[0]
+        raise Refusal(f"SIGHTLINE_{'_'.join(map(str, fault['loc'])).upper()}: {fault['msg']}.") from error
 
 
 def cluster_of(word: str, settings: Settings) -> KafkaCluster:

@@ -10,16 +10,15 @@ from services.common.eventlog.kafka_looking import KafkaLook
 from services.common.eventlog.kafka_topics import differences
 from services.common.eventlog.port import EventLog
 from services.common.eventlog.topics import topics
-from services.common.ops.places import cluster_of
-from services.common.runtime.settings import Settings
+from services.common.ops.places import cluster_of, settings
 
 
 async def examine_topics(word: str) -> dict[str, Any]:
     """Look at a cluster. Makes nothing."""
-    settings = Settings()
-    cluster = cluster_of(word, settings)
+    told = settings()
+    cluster = cluster_of(word, told)
     seen = await kafka_looking.look(cluster)
-    asked = topics(settings.row_partitions)
+    asked = topics(told.row_partitions)
     names = {topic.name: cluster.topic_prefix + topic.name for topic in asked}
     there = [topic for topic in asked if names[topic.name] in seen.found]
     wrong = differences(there, seen.found, cluster)

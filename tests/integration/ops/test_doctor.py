@@ -99,3 +99,8 @@ async def test_brokers_that_are_not_there() -> None:
 
 async def test_what_is_no_address() -> None:
     assert "HOST:PORT" in (await examined("nowhere"))["Kafka"][0]["found"]
+
+
+async def test_a_setting_that_is_wrong() -> None:
+    found = await examined("127.0.0.1:1", SIGHTLINE_KAFKA_SECURITY_PROTOCOL="plain")
+    assert "SIGHTLINE_KAFKA_SECURITY_PROTOCOL" in found["Kafka"][0]["found"]

@@ -43,7 +43,7 @@ async def test_a_copy_has_every_record_where_it_was(tmp_path: Path) -> None:
     assert {(p["topic"], p["partition"]): p["records"] for p in done["partitions"]} == {
         place: len(records) for place, records in original.items()
     }
-    assert done["next"] == f"sightline up --data-dir {target} --mongo-database NAME"
+    assert done["next"] == f"sightline up --data-dir {target} --mongo-database NEW_NAME"
 
 
 async def test_a_copy_is_a_log_of_its_own(tmp_path: Path) -> None:

@@ -42,7 +42,7 @@ async def test_there_and_back_is_equal_byte_for_byte(tmp_path: Path, there: Kafk
     done = await asyncio.to_thread(copied, tmp_path / "source", word(there))
     assert done["next"] == (
         f"SIGHTLINE_ROW_PARTITIONS=11 sightline up --kafka {there.bootstrap_servers} "
-        f"--kafka-topic-prefix {there.topic_prefix} --mongo-database NAME"
+        f"--kafka-topic-prefix {there.topic_prefix} --mongo-database NEW_NAME"
     )
     assert await contents(KafkaLog(there), row_partitions=11) == original
     back = await asyncio.to_thread(copied, word(there), tmp_path / "back")
