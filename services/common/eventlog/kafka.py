@@ -35,8 +35,10 @@ from aiokafka.errors import (
     MessageSizeTooLargeError,
     OffsetOutOfRangeError,
     TopicAlreadyExistsError,
+    UnknownTopicOrPartitionError,
     for_code,
 )
+from aiokafka.protocol.group import LeaveGroupRequest
 from typing_extensions import override
 
 from services.common.eventlog.kafka_buffer import Place
@@ -54,6 +56,7 @@ from services.common.eventlog.port import (
     Record,
     TopicMismatch,
 )
+from services.common.eventlog.seldom import Seldom
 from services.common.eventlog.topics import Topic
 
 logger = logging.getLogger(__name__)
@@ -65,7 +68,7 @@ REQUEST_MS = 10_000
 MEMBER_REQUEST_MS = 30_000
 """Longer than others may take to drain: so long does Kafka keep a member waiting that joins."""
 REBALANCE_MS = 60_000
-LEAVE_SECONDS = 5.0
+LEAVE_SECONDS = 2.0
 HEARTBEAT_SECONDS = 0.5
 """A member hears of a rebalance by its next heartbeat."""
 
@@ -95,7 +98,7 @@ class KafkaLog(EventLog):
 
     @override
     async def open(self, topics: Sequence[Topic], *, create: bool = True) -> None:
-        logging.getLogger("aiokafka").setLevel(logging.WARNING)
+        _keep_quiet()
         try:
             async with self._speaking("open the log", OPEN_SECONDS):
                 await self._open(topics, create)
@@ -110,13 +113,17 @@ class KafkaLog(EventLog):
         wanted = [*topics, IDENTITY]
         if create:
             await self._make_topics(self._admin, wanted)
-        found = await _describe(self._admin, [self._real(topic.name) for topic in wanted])
+        names = [self._real(topic.name) for topic in wanted]
+        found = await _describe(self._admin, names)
+        while create and len(found) < len(names):  # each answer is another broker's, and new topics reach them in turn
+            await asyncio.sleep(0.05)
+            found = await _describe(self._admin, names)
         if lines := differences(wanted, found, self.cluster):
             raise TopicMismatch(
                 f"The topics at {self.cluster.bootstrap_servers} can't be used. " + ". ".join(lines) + "."
             )
         self.topics = MappingProxyType({topic.name: topic for topic in topics})
-        self._appender = _Appender(options, wanted)
+        self._appender = _Appender(options, {self._real(topic.name): topic for topic in wanted})
         self._reader = AIOKafkaConsumer(**options, **_READING, request_timeout_ms=REQUEST_MS)
         await self._reader.start()
         places = [TopicPartition(self._real(topic.name), n) for topic in wanted for n in range(topic.partitions)]
@@ -367,6 +374,17 @@ def client_options(cluster: KafkaCluster) -> dict[str, Any]:
     return options
 
 
+def _keep_quiet() -> None:
+    """The client repeats itself ten times a second while a broker is away."""
+    for name in ("", ".conn", ".consumer.fetcher", ".consumer.group_coordinator", ".producer.sender"):
+        its_logger = logging.getLogger("aiokafka" + name)
+        its_logger.setLevel(logging.WARNING)
+        its_logger.addFilter(_SELDOM)
+
+
+_SELDOM = Seldom(10.0)
+
+
 def _record(record: ConsumerRecord[Any, Any], topic: str) -> Record:
     return Record(
         topic,
@@ -414,6 +432,8 @@ async def _describe(admin: AIOKafkaAdminClient, names: Iterable[str]) -> dict[st
     )
     for response in responses:
         for code, reason, _, name, entries in response.resources:
+            if for_code(code) is UnknownTopicOrPartitionError:
+                continue
             if code:
                 raise for_code(code)(reason)
             configs[name] = {entry[0]: entry[1] for entry in entries}
@@ -424,6 +444,7 @@ async def _describe(admin: AIOKafkaAdminClient, names: Iterable[str]) -> dict[st
             configs[name],
         )
         for name in names
+        if name in configs
     }
 
 
@@ -433,10 +454,12 @@ async def _describe(admin: AIOKafkaAdminClient, names: Iterable[str]) -> dict[st
 class _Appender:
     """A producer, made anew when it fails: what is left in one that failed must never reach the log later."""
 
-    def __init__(self, options: Mapping[str, Any], topics: Sequence[Topic]) -> None:
+    def __init__(self, options: Mapping[str, Any], topics: Mapping[str, Topic]) -> None:
+        """`topics` by real name."""
         self._options = options
-        self._batch_bytes = min(BATCH_BYTES, *(topic.max_message_bytes for topic in topics))
-        self._largest = max(topic.max_message_bytes for topic in topics) + SLACK_BYTES
+        self._topics = tuple(topics)
+        self._batch_bytes = min(BATCH_BYTES, *(topic.max_message_bytes for topic in topics.values()))
+        self._largest = max(topic.max_message_bytes for topic in topics.values()) + SLACK_BYTES
         self._producer: AIOKafkaProducer | None = None
         self._making = asyncio.Lock()
         self._ending: set[asyncio.Task[None]] = set()
@@ -493,6 +516,7 @@ class _Appender:
                 )
                 try:
                     await producer.start()
+                    await producer.client.set_topics(self._topics)
                 except BaseException:
                     self._end_later(producer)
                     raise
@@ -514,13 +538,18 @@ class _Appender:
 
 def _hear(future: asyncio.Future[Any]) -> None:
     """Nobody may wait for it any more; then its error is nobody's."""
-    if not future.cancelled():
+    if future.done() and not future.cancelled():
         future.exception()
 
 
 def _silence(producer: AIOKafkaProducer) -> None:
     """Send nothing more: fail what waits, and cut the connections."""
-    producer._message_accumulator.fail_all(KafkaError("another message of this process failed"))
+    accumulator = producer._message_accumulator
+    batches = [*accumulator._pending_batches, *(batch for queue in accumulator._batches.values() for batch in queue)]
+    accumulator.fail_all(KafkaError("another message of this process failed"))
+    for batch in batches:
+        _hear(batch.future)
+        _hear(batch._drain_waiter)
     if (task := producer._sender.sender_task) is not None:
         task.cancel()
     for connection in producer.client._conns.values():
@@ -639,11 +668,11 @@ class _GroupClient:
             return
         consumer, self._consumer = self._consumer, None
         stopping = asyncio.create_task(consumer.stop())
-        done, _ = await asyncio.wait([stopping], timeout=LEAVE_SECONDS)
-        if not done:
-            logger.warning("%s: could not leave the group in time; its session will run out", self._group)
+        await asyncio.wait([stopping], timeout=LEAVE_SECONDS)
+        if not stopping.done():
             stopping.cancel()
-        await asyncio.gather(stopping, return_exceptions=True)
+            await asyncio.gather(stopping, return_exceptions=True)
+            await _leave(consumer, self._group)
 
     def places(self, places: Iterable[TopicPartition]) -> frozenset[Place]:
         """Places by the topics' own names."""
@@ -656,3 +685,17 @@ class _GroupClient:
         if self._consumer is None:
             raise LogError(f"This member of {self._group} has left.")
         return self._consumer
+
+
+async def _leave(consumer: AIOKafkaConsumer, group: str) -> None:
+    """Leave while others are waited for: the connection by which one joins is deaf until they have joined too."""
+    inside: Any = consumer
+    try:
+        async with asyncio.timeout(LEAVE_SECONDS):
+            request = LeaveGroupRequest(group, inside._coordinator.member_id)
+            await inside._client.send(inside._coordinator.coordinator_id, request)
+    except (KafkaError, TimeoutError) as error:
+        logger.warning("%s: could not leave the group (%s); the session will run out", group, error)
+    finally:
+        await inside._fetcher.close()
+        await inside._client.close()
