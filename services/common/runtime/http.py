@@ -33,10 +33,14 @@ class CantListen(Exception):
 
 def listeners(settings: Settings) -> list[socket.socket]:
     """The sockets that a service listens on: its own, and one that it shares with other processes, if asked to."""
-    opened = [_bound(settings.host, settings.port, shared=False)]
-    if settings.shared_port:
-        opened.append(_bound(settings.host, settings.shared_port, shared=True))
-    return opened
+    own = _bound(settings.host, settings.port, shared=False)
+    if not settings.shared_port:
+        return [own]
+    try:
+        return [own, _bound(settings.host, settings.shared_port, shared=True)]
+    except CantListen:
+        own.close()
+        raise
 
 
 def _bound(host: str, port: int, *, shared: bool) -> socket.socket:
