@@ -32,13 +32,14 @@ from sightline.cli.coco import Wanted, import_files
 from sightline.client import Client, SightlineError
 from tests.e2e.data import Files, assert_equal_to_pycocotools, generate, write
 from tests.e2e.joining import environment
+from tests.e2e.middle import files_in_parts
 from tests.e2e.stack import Stack, wait_until
 from tests.kafka.server import KafkaServer, running_kafka
 
 PROCESSES = ("--metrics-processes", "3", "--ingest-processes", "2", "--query-processes", "2")
-RUNS = 4
-LONGEST_HALT = 25.0
-"""Seconds: longer than a session on either log."""
+RUNS_OF_EACH = 2
+LONGEST_HALT = 40.0
+"""Seconds: longer than a session on either log, and than an import's lease."""
 AFTERWARDS_SECONDS = 180.0
 
 
@@ -132,7 +133,7 @@ class Storm:
             self.done["kill kafka"] += 1
             self._broker_due = time.monotonic() + self._random.uniform(20, 60)
             return
-        service = self._random.choices(["metrics", "ingest", "query", "mongod"], [6, 4, 2, 1])[0]
+        service = self._random.choices(["metrics", "ingest", "query", "mongod"], [8, 4, 1, 1])[0]
         pids = self._stack.descendants("mongod" if service == "mongod" else f"services.{service}")
         if not pids:
             return
@@ -153,13 +154,13 @@ def wake(process: psutil.Process) -> None:
 
 
 def runs(folder: Path, seed: int) -> list[Sent]:
-    """Runs of two datasets, and what may be sent into each: all of a file's predictions, or some."""
+    """Runs of a small and a large dataset, and what may be sent into each: all of a file's predictions, or some."""
+    datasets = [generate(folder / "0", seed=seed, images=30, detections=60), files_in_parts(folder / "1", seed=seed)]
     sent: list[Sent] = []
-    for dataset in range(2):
-        files = generate(folder / f"{dataset}", seed=seed + dataset, images=30, detections=60)
-        parts = [write(folder / f"{dataset}-{share}", files.truth, files.results[::share]) for share in (2, 3, 5)]
-        for number in range(RUNS // 2):
-            sent.append(Sent(f"run {dataset} {number}", f"dataset {dataset}", [files, *parts], files))
+    for number, files in enumerate(datasets):
+        parts = [write(folder / f"{number}-{share}", files.truth, files.results[::share]) for share in (2, 3, 5)]
+        for each in range(RUNS_OF_EACH):
+            sent.append(Sent(f"run {number} {each}", f"dataset {number}", [files, *parts], files))
     return sent
 
 

@@ -65,12 +65,14 @@ def generate(folder: Path, seed: int, **options: Any) -> Files:
 
 
 def assert_equal_to_pycocotools(stack: Stack, run_id: str, files: Files) -> None:
-    """The twelve numbers to 1e-9, and counts per class exactly, at several thresholds."""
-    numbers = stack.json("metrics", run_id)["coco"]
-    for name, value in files.expected_numbers.items():
-        mine = numbers[name]
-        assert (mine is None) == (value is None), (name, mine, value)
-        assert mine is None or abs(mine - value) < 1e-9, (name, mine, value)
+    """The twelve numbers to 1e-9, on the command line too, and counts per class exactly, at several thresholds."""
+    _assert_equal_numbers(stack.json("metrics", run_id)["coco"], files)
+    assert_answers_equal_pycocotools(stack, run_id, files)
+
+
+def assert_answers_equal_pycocotools(stack: Stack, run_id: str, files: Files) -> None:
+    """The same by HTTP alone."""
+    _assert_equal_numbers(stack.get(f"/v1/model-runs/{run_id}/metrics")["coco"], files)
     for (iou, confidence), expected in files.expected_counts.items():
         answer = stack.get(f"/v1/model-runs/{run_id}/metrics", iou=iou, confidence=confidence)
         mine = {name: [counts[count] for count in _COUNTS] for name, counts in answer["classes"].items()}
@@ -79,3 +81,10 @@ def assert_equal_to_pycocotools(stack: Stack, run_id: str, files: Files) -> None
         assert not mine
         total = [sum(each) for each in zip(*expected.values(), strict=True)]
         assert [answer["total"][count] for count in _COUNTS] == total
+
+
+def _assert_equal_numbers(numbers: dict[str, float | None], files: Files) -> None:
+    for name, value in files.expected_numbers.items():
+        mine = numbers[name]
+        assert (mine is None) == (value is None), (name, mine, value)
+        assert mine is None or value is None or abs(mine - value) < 1e-9, (name, mine, value)

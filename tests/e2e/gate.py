@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import threading
+import uuid
 from io import BufferedIOBase
 from socketserver import StreamRequestHandler, ThreadingTCPServer
 from typing import Any
@@ -28,7 +29,7 @@ class Gate:
     def __init__(self, stack: Stack, target: str, share: float) -> None:
         self.target = target.encode()
         self.share = share
-        self.key = f"held at {share} of {target}"
+        self.key = uuid.uuid4().hex
         self._taken = threading.Event()
         self._opened = threading.Event()
         self._stack = stack
