@@ -51,6 +51,17 @@ async def test_there_and_back_is_equal_byte_for_byte(tmp_path: Path, there: Kafk
     assert len({log["log_id"] for log in (done["source"], done["target"], back["target"])}) == 3
 
 
+async def test_the_largest_messages_fit(tmp_path: Path, there: KafkaCluster) -> None:
+    log = embedded(tmp_path)
+    await log.open(topics())
+    for topic in topics():
+        value = random.Random(3).randbytes(topic.max_message_bytes - 3)
+        await log.append([Message(topic.name, b"key", value, 0, (("name", b"value"),))] * 2)
+    await log.close()
+    await asyncio.to_thread(copied, tmp_path, word(there))
+    assert await contents(KafkaLog(there)) == await contents(embedded(tmp_path))
+
+
 async def test_it_goes_on_after_kill_9_at_any_moment(tmp_path: Path, there: KafkaCluster) -> None:
     source, said = tmp_path / "source", tmp_path / "said"
     original = await fill(embedded(source), 40_000)
