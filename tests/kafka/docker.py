@@ -12,7 +12,7 @@ from testcontainers.core.container import DockerContainer
 from testcontainers.core.wait_strategies import LogMessageWaitStrategy
 
 from tests.kafka.jars import VERSION
-from tests.kafka.server import FOR_TESTS, START_SECONDS, STARTED, free_ports
+from tests.kafka.server import FOR_TESTS, START_SECONDS, STARTED, copies, free_ports
 
 IMAGE = f"apache/kafka:{VERSION}"
 
@@ -44,6 +44,7 @@ def kafka_in_docker() -> Generator[str]:
 def _properties(port: int) -> dict[str, str]:
     return {
         **FOR_TESTS,
+        **copies(1),
         "process.roles": "broker,controller",
         "node.id": "1",
         "controller.quorum.voters": "1@localhost:9093",

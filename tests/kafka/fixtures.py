@@ -19,7 +19,7 @@ import pytest
 
 from tests.kafka import shared
 from tests.kafka.jars import KafkaUnavailable
-from tests.kafka.server import KafkaServer, running_kafka
+from tests.kafka.server import KafkaServer, running_cluster, running_kafka
 from tests.kafka.topics import delete_all
 
 _RUN = "SIGHTLINE_TEST_RUN"
@@ -58,6 +58,17 @@ def start_kafka() -> Iterator[Callable[[], KafkaServer]]:
                 return _do_without(error)
 
         yield start
+
+
+@pytest.fixture
+def kafka_cluster() -> Iterator[list[KafkaServer]]:
+    """Three brokers that a test has for itself, one cluster."""
+    with ExitStack() as stack:
+        try:
+            brokers = stack.enter_context(running_cluster(3))
+        except KafkaUnavailable as error:
+            _do_without(error)
+        yield brokers
 
 
 def _do_without(error: KafkaUnavailable) -> NoReturn:

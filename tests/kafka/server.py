@@ -1,9 +1,10 @@
-"""A real Apache Kafka of one's own: one broker that is its own controller, on 127.0.0.1, with its data in a directory.
+"""A real Apache Kafka of one's own, on 127.0.0.1: one broker that is its own controller, or several that are a cluster.
 
     with running_kafka() as kafka:
         ...  # kafka.bootstrap
 
-It dies with the process that started it, and comes back on the same port with the same data after `kill` and `start`.
+A broker dies with the process that started it, and comes back on the same port with the same data after `kill` and
+`start`.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ import tempfile
 import time
 import uuid
 from base64 import urlsafe_b64encode
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
@@ -42,13 +44,8 @@ FOR_TESTS = {
     "auto.create.topics.enable": "false",
     "group.initial.rebalance.delay.ms": "0",
     "offsets.topic.num.partitions": "4",
-    "offsets.topic.replication.factor": "1",
     "transaction.state.log.num.partitions": "1",
-    "transaction.state.log.replication.factor": "1",
-    "transaction.state.log.min.isr": "1",
     "share.coordinator.state.topic.num.partitions": "1",
-    "share.coordinator.state.topic.replication.factor": "1",
-    "share.coordinator.state.topic.min.isr": "1",
     "log.index.size.max.bytes": "65536",
     "log.cleaner.dedupe.buffer.size": "4194304",
     # After kill -9 a broker is let in again when its last session is over.
@@ -63,14 +60,56 @@ class KafkaError(Exception):
     """The broker didn't start; the message has the end of what it said."""
 
 
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A broker's place in its cluster."""
+
+    id: int
+    port: int
+    controller: int
+    cluster_id: str
+
+
+def make_nodes(count: int) -> list[Node]:
+    """The nodes of a new cluster, each with free ports."""
+    cluster_id = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+    ports = free_ports(2 * count)
+    return [Node(i + 1, ports[2 * i], ports[2 * i + 1], cluster_id) for i in range(count)]
+
+
+def copies(brokers: int) -> dict[str, str]:
+    """How often so many brokers keep what they need themselves."""
+    replicas, in_sync = min(brokers, 3), min(brokers, 2)
+    return {
+        "offsets.topic.replication.factor": str(replicas),
+        "transaction.state.log.replication.factor": str(replicas),
+        "transaction.state.log.min.isr": str(in_sync),
+        "share.coordinator.state.topic.replication.factor": str(replicas),
+        "share.coordinator.state.topic.min.isr": str(in_sync),
+    }
+
+
 class KafkaServer:
     """A broker that may be started, stopped, killed and held, again and again."""
 
-    def __init__(self, directory: Path, *, heap_mb: int = 512, for_speed: bool = False) -> None:
-        """Choose ports and format its data. `for_speed`: what is measured wants Java's slow compiler too."""
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        heap_mb: int = 512,
+        for_speed: bool = False,
+        cluster: Sequence[Node] = (),
+        index: int = 0,
+    ) -> None:
+        """Choose ports and format its data.
+
+        `for_speed`: what is measured wants Java's slow compiler too. `cluster`: this is one of several nodes.
+        """
         self.directory = directory.resolve()
         self.directory.mkdir(parents=True, exist_ok=True)
-        self.port, self._controller_port = free_ports(2)
+        self.cluster = cluster or make_nodes(1)
+        self.node = self.cluster[index]
+        self.port = self.node.port
         self._options = (f"-Xmx{heap_mb}m", *(_FAST if for_speed else _QUICK), f"-Dlog4j2.configurationFile={_LOGGING}")
         self._process: subprocess.Popen[bytes] | None = None
         self._log_begin = 0
@@ -87,12 +126,15 @@ class KafkaServer:
     @property
     def properties(self) -> Mapping[str, str]:
         """Its `server.properties`."""
-        return FOR_TESTS | {
+        node = self.node
+        return {
+            **FOR_TESTS,
+            **copies(len(self.cluster)),
             "process.roles": "broker,controller",
-            "node.id": "1",
-            "controller.quorum.voters": f"1@127.0.0.1:{self._controller_port}",
+            "node.id": str(node.id),
+            "controller.quorum.voters": ",".join(f"{each.id}@127.0.0.1:{each.controller}" for each in self.cluster),
             "controller.listener.names": "CONTROLLER",
-            "listeners": f"PLAINTEXT://127.0.0.1:{self.port},CONTROLLER://127.0.0.1:{self._controller_port}",
+            "listeners": f"PLAINTEXT://127.0.0.1:{self.port},CONTROLLER://127.0.0.1:{node.controller}",
             "advertised.listeners": f"PLAINTEXT://127.0.0.1:{self.port}",
             "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
             "log.dirs": str(self.directory / "data"),
@@ -181,9 +223,8 @@ class KafkaServer:
     def _format(self) -> None:
         if (self.directory / "data").exists():
             return
-        cluster = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         command = self._command(
-            "kafka.tools.StorageTool", "format", f"--cluster-id={cluster}", "-c", str(self._properties)
+            "kafka.tools.StorageTool", "format", f"--cluster-id={self.node.cluster_id}", "-c", str(self._properties)
         )
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
@@ -215,6 +256,24 @@ def running_kafka(directory: Path | None = None, **options: bool | int) -> Gener
         stack.callback(server.kill)
         server.start()
         yield server
+
+
+@contextlib.contextmanager
+def running_cluster(brokers: int = 3, *, heap_mb: int = 256) -> Generator[list[KafkaServer]]:
+    """Several started brokers that are one cluster, gone afterwards with their data."""
+    with contextlib.ExitStack() as stack:
+        directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="sightline-kafka-", dir=memory())))
+        nodes = make_nodes(brokers)
+        servers = [
+            KafkaServer(directory / str(node.id), heap_mb=heap_mb, cluster=nodes, index=i)
+            for i, node in enumerate(nodes)
+        ]
+        for server in servers:
+            stack.callback(server.kill)
+            server.launch()
+        for server in servers:
+            server.wait()
+        yield servers
 
 
 def memory() -> str | None:

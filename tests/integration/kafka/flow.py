@@ -13,6 +13,7 @@ from services.common.eventlog.kafka import KafkaLog
 from services.common.eventlog.kafka_cluster import KafkaCluster
 from services.common.eventlog.port import LogError, Position
 from services.common.progress import ProgressStore
+from tests.kafka.server import KafkaServer
 from tests.unit.eventlog.ledger import GROUP, INPUTS, TOPICS, Ledger, all_of, check_books, everything_passed, message
 
 SESSION_SECONDS = 6.0
@@ -27,9 +28,10 @@ def cluster(bootstrap: str, prefix: str) -> KafkaCluster:
 
 
 @asynccontextmanager
-async def kafka_log(bootstrap: str, prefix: str = "") -> AsyncGenerator[KafkaLog]:
-    """An open log with the ledger's topics."""
-    log = KafkaLog(cluster(bootstrap, prefix), session_timeout=SESSION_SECONDS)
+async def kafka_log(servers: str | KafkaCluster, prefix: str = "") -> AsyncGenerator[KafkaLog]:
+    """An open log with the ledger's topics; where only an address is given, with one copy of each."""
+    at = servers if isinstance(servers, KafkaCluster) else cluster(servers, prefix)
+    log = KafkaLog(at, session_timeout=SESSION_SECONDS)
     await log.open(TOPICS)
     try:
         yield log
@@ -94,6 +96,13 @@ class Producer:
             while len(self.acknowledged) < wanted:
                 await asyncio.sleep(0.01)
 
+    async def fail_once(self) -> None:
+        """Wait until an append is refused."""
+        before = len(self.failed)
+        async with asyncio.timeout(SECONDS):
+            while len(self.failed) == before:
+                await asyncio.sleep(0.05)
+
 
 @asynccontextmanager
 async def producing(log: KafkaLog, *, begin: int = 0) -> AsyncGenerator[Producer]:
@@ -105,6 +114,12 @@ async def producing(log: KafkaLog, *, begin: int = 0) -> AsyncGenerator[Producer
     finally:
         producer.stop()
         await task
+
+
+async def start(kafka: KafkaServer) -> None:
+    """Start a broker again, while everything else goes on."""
+    kafka.launch()
+    await asyncio.to_thread(kafka.wait)
 
 
 async def until_applied(log: KafkaLog, store: ProgressStore) -> None:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
 
 import pytest
 
+from services.common.eventlog.consumer import RunLoop
+from services.common.eventlog.kafka import KafkaLog
+from services.common.eventlog.port import LogError
 from services.common.readmodel.mongo import ReadModel
-from tests.integration.kafka.flow import check, kafka_log, producing, running, until_applied
+from tests.integration.kafka.flow import check, cluster, kafka_log, producing, running, start, until_applied
 from tests.kafka.server import KafkaServer
+from tests.unit.eventlog.ledger import GROUP, INPUTS, TOPICS, Ledger
 
 AWAY_SECONDS = 30.0
 
@@ -35,18 +40,63 @@ async def is_killed_twice(kafka: KafkaServer) -> None:
         await asyncio.sleep(1)
 
 
-async def start(kafka: KafkaServer) -> None:
-    kafka.launch()
-    await asyncio.to_thread(kafka.wait)
+@pytest.fixture
+async def stores(mongo_url: str, database_name: str, store: ReadModel) -> AsyncIterator[list[ReadModel]]:
+    """Three read models."""
+    names = [f"{database_name}_{i}" for i in range(2)]
+    async with AsyncExitStack() as stack:
+        more = [await ReadModel.open(mongo_url, name) for name in names]
+        for each, name in zip(more, names, strict=True):
+            stack.push_async_callback(each.close)
+            stack.push_async_callback(each.client.drop_database, name)
+        yield [store, *more]
 
 
-@pytest.mark.parametrize("disturb", [hangs, is_stopped, is_killed_twice])
-async def test_a_broker(disturb: Disturb, start_kafka: Callable[[], KafkaServer], store: ReadModel) -> None:
+async def test_a_broker_that_hangs_another_that_is_stopped_and_one_that_is_killed(
+    start_kafka: Callable[[], KafkaServer], stores: list[ReadModel]
+) -> None:
+    """All at the same time, since much of it is waiting; they have nothing in common."""
+    disturbances: tuple[Disturb, ...] = (hangs, is_stopped, is_killed_twice)
+    brokers = [start_kafka() for _ in disturbances]
+    async with asyncio.TaskGroup() as tasks:
+        for kafka, store, disturb in zip(brokers, stores, disturbances, strict=True):
+            tasks.create_task(outlive(kafka, store, disturb), name=disturb.__name__)
+
+
+async def outlive(kafka: KafkaServer, store: ReadModel, disturb: Disturb) -> None:
+    """Produce and consume while something happens to the broker."""
+    try:
+        async with kafka_log(kafka.bootstrap) as log, running(log, store):
+            async with producing(log) as producer:
+                await producer.acknowledge(400)
+                await disturb(kafka)
+                await producer.acknowledge(400)
+            await until_applied(log, store)
+            await check(log, store, producer)
+    except Exception as error:
+        error.add_note(f"with a broker that {disturb.__name__}")
+        raise
+
+
+async def test_everything_ends_in_time_while_the_broker_hangs(
+    start_kafka: Callable[[], KafkaServer], store: ReadModel
+) -> None:
     kafka = start_kafka()
-    async with kafka_log(kafka.bootstrap) as log, running(log, store):
-        async with producing(log) as producer:
-            await producer.acknowledge(400)
-            await disturb(kafka)
-            await producer.acknowledge(400)
-        await until_applied(log, store)
-        await check(log, store, producer)
+    async with asyncio.timeout(60):
+        async with kafka_log(kafka.bootstrap) as log:
+            async with running(log, store), producing(log) as producer:
+                await producer.acknowledge(400)
+                kafka.pause()
+            another = KafkaLog(cluster(kafka.bootstrap, ""))
+            asked = await asyncio.gather(log.end_offsets(INPUTS[0]), another.open(TOPICS), return_exceptions=True)
+    assert [(type(said), kafka.bootstrap in str(said)) for said in asked] == [(LogError, True)] * 2
+
+
+async def test_a_loop_that_starts_while_the_broker_is_away_says_so(
+    start_kafka: Callable[[], KafkaServer], store: ReadModel
+) -> None:
+    kafka = start_kafka()
+    async with kafka_log(kafka.bootstrap) as log:
+        kafka.kill()
+        with pytest.raises(LogError, match=kafka.bootstrap):
+            await RunLoop(log, store, GROUP, INPUTS, Ledger()).run()
