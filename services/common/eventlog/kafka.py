@@ -114,10 +114,10 @@ class KafkaLog(EventLog):
         if create:
             await self._make_topics(self._admin, wanted)
         names = [self._real(topic.name) for topic in wanted]
-        found = await _describe(self._admin, names)
+        found = await describe_topics(self._admin, names)
         while create and len(found) < len(names):  # each answer is another broker's, and new topics reach them in turn
             await asyncio.sleep(0.05)
-            found = await _describe(self._admin, names)
+            found = await describe_topics(self._admin, names)
         if lines := differences(wanted, found, self.cluster):
             raise TopicMismatch(
                 f"The topics at {self.cluster.bootstrap_servers} can't be used. " + ". ".join(lines) + "."
@@ -423,7 +423,8 @@ def _have_leaders(there: Mapping[str, Any], wanted: Mapping[str, int]) -> bool:
     )
 
 
-async def _describe(admin: AIOKafkaAdminClient, names: Iterable[str]) -> dict[str, FoundTopic]:
+async def describe_topics(admin: AIOKafkaAdminClient, names: Iterable[str]) -> dict[str, FoundTopic]:
+    """Those of the names that are there."""
     there = await _list(admin)
     names = [name for name in names if name in there]
     configs: dict[str, dict[str, str]] = {}

@@ -2,7 +2,7 @@
 
 # The client has few types of its own.
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
-# pyright: reportPrivateUsage=false, reportAttributeAccessIssue=false
+# pyright: reportAttributeAccessIssue=false
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.coordinator.protocol import ConsumerProtocolMemberMetadata
 from aiokafka.errors import KafkaError
 
-from services.common.eventlog.kafka import REQUEST_MS, _describe, client_options
+from services.common.eventlog.kafka import REQUEST_MS, client_options, describe_topics
 from services.common.eventlog.kafka_cluster import KafkaCluster
 from services.common.eventlog.kafka_topics import IDENTITY, FoundTopic
 from services.common.eventlog.looking import Look
@@ -57,7 +57,7 @@ async def look(cluster: KafkaCluster) -> KafkaLook:
     names = [cluster.topic_prefix + topic.name for topic in (*topics(), IDENTITY)]
     async with _admin(cluster) as admin:
         brokers = len((await admin.describe_cluster())["brokers"])
-        found = await _describe(admin, names)
+        found = await describe_topics(admin, names)
         listed = [name for name, *_ in await admin.list_consumer_groups() if name.startswith(cluster.topic_prefix)]
         groups = [await _group(admin, name, names, len(cluster.topic_prefix)) for name in sorted(listed)]
         return KafkaLook(brokers, found, tuple(group for group in groups if group is not None))

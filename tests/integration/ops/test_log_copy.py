@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 import signal
 import sqlite3
@@ -18,6 +19,9 @@ from sightline.stack.claim import claim
 from tests.e2e.stack import alive
 from tests.integration.ops.commands import begin, copied, copy, line
 from tests.integration.ops.logs import contents, embedded, fill
+
+COUNT = 100_000
+"""So many that a copy takes a moment."""
 
 
 async def append(path: Path, *made: Message) -> None:
@@ -89,24 +93,32 @@ async def test_what_came_after_is_added_by_the_same_command(tmp_path: Path) -> N
 
 async def test_it_goes_on_after_kill_9_at_any_moment(tmp_path: Path) -> None:
     source, target, said = tmp_path / "source", tmp_path / "target", tmp_path / "said"
-    original = await fill(embedded(source), 60_000)
+    original = await fill(embedded(source), COUNT)
     chance = random.Random(7)
-    kills = 0
-    for _ in range(6):
+    left: list[int] = []
+    for least in (1, *sorted(chance.randrange(COUNT) for _ in range(3)), COUNT):
         process = begin(source, target, said)
-        already = (target / "log.sqlite-wal").exists()
-        while process.poll() is None and not already and not (target / "log.sqlite-wal").exists():
-            await asyncio.sleep(0.005)
-        await asyncio.sleep(chance.uniform(0, 0.6) + (1.5 if already else 0))
+        while process.poll() is None and arrived(target) < least:
+            await asyncio.sleep(0.002)
         mine = [child.pid for child in psutil.Process(process.pid).children(recursive=True)]
-        kills += process.poll() is None
         process.kill()
         process.wait()
         while any(map(alive, mine)):
             await asyncio.sleep(0.01)
-    assert kills, "every copy was done before it could be killed"
+        left.append(arrived(target))
+    assert 0 < left[0] < COUNT, "killed in the middle"
+    assert left == sorted(left)
     copied(source, target)
     assert await contents(embedded(target)) == original
+
+
+def arrived(target: Path) -> int:
+    """Records in a log that another process may just be making."""
+    try:
+        with contextlib.closing(sqlite3.connect(f"file:{target}/log.sqlite?mode=ro", uri=True)) as connection:
+            return connection.execute("SELECT sum(next_offset) FROM partitions").fetchone()[0] or 0
+    except sqlite3.Error:
+        return 0
 
 
 async def test_ctrl_c_says_how_to_go_on(tmp_path: Path) -> None:
