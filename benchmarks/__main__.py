@@ -8,9 +8,15 @@ import sys
 RUNS = (
     ["benchmarks.evaluation"],
     ["benchmarks.pipeline"],
+    ["benchmarks.pipeline", "--metrics-processes", "2"],
+    ["benchmarks.pipeline", "--kafka"],
+    ["benchmarks.pipeline", "--kafka", "--metrics-processes", "2"],
+    ["benchmarks.pipeline", "--kafka", "--metrics-processes", "4"],
     ["benchmarks.latency"],
     ["benchmarks.freshness", "--rows", "100", "--per-row", "100"],
     ["benchmarks.freshness", "--rows", "2000", "--per-row", "5"],
+    ["benchmarks.freshness", "--kafka", "--rows", "100", "--per-row", "100"],
+    ["benchmarks.freshness", "--kafka", "--rows", "2000", "--per-row", "5"],
 )
 
 for module, *arguments in RUNS:

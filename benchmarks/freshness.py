@@ -3,7 +3,7 @@
 A producer puts predictions straight onto the log, as a pipeline does, at a steady rate. Meanwhile three readers ask the
 query service: for the newest row, for the run's counts, and for its COCO numbers.
 
-    python -m benchmarks.freshness [--rows 100] [--per-row 100] [--seconds 300] [--json]
+    python -m benchmarks.freshness [--kafka] [--metrics-processes N] [--rows 100] [--per-row 100]
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ import httpx
 import numpy as np
 
 from benchmarks.latency import percentiles
-from benchmarks.running import Stack, folder, pin, reference_kernel, stack
-from services.common.eventlog.port import Message
-from services.common.eventlog.sqlite import SqliteLog
-from services.common.eventlog.topics import PREDICTIONS, row_key, topics
+from benchmarks.running import Stack, add_shape, folder, pin, reference_kernel, shape_of, stack
+from services.common.eventlog.opening import open_log
+from services.common.eventlog.port import EventLog, Message
+from services.common.eventlog.topics import PREDICTIONS, row_key
 from sightline.wire.events.v1.event_pb2 import Event
 from sightline.wire.events.v1.predictions_pb2 import IMPORT_MODE_UPSERT, BoxPredictions, PredictionsUpserted
 
@@ -100,7 +100,7 @@ def message(dataset: str, run: str, row: int, count: int, chance: np.random.Gene
 
 
 async def produce(
-    log: SqliteLog, accepted: Accepted, dataset: str, run: str, rows: int, per_row: int, seconds: float
+    log: EventLog, accepted: Accepted, dataset: str, run: str, rows: int, per_row: int, seconds: float
 ) -> None:
     """Append `rows` events a second, in twenty ticks a second."""
     chance = np.random.default_rng(1)
@@ -161,8 +161,7 @@ async def stream(running: Stack, data: Path, options: argparse.Namespace) -> dic
     made = running.sightline(
         "import", "coco", "--ground-truth", str(truth), "--predictions", str(results), *names, "--wait"
     )
-    log = SqliteLog(data / "log.sqlite")
-    await log.open(topics(), create=False)
+    log = await open_log(running.settings, create=False)
     accepted = Accepted()
     lags: dict[str, list[float]] = {"rows": [], "counts": [], "COCO numbers": []}
     async with httpx.AsyncClient(base_url=running.url, timeout=60) as client:
@@ -188,16 +187,21 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=100, help="rows a second")
     parser.add_argument("--per-row", type=int, default=100, help="predictions in each row")
     parser.add_argument("--seconds", type=float, default=300)
+    add_shape(parser)
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     pin()
-    with folder() as data, stack(data) as running:
+    with (
+        folder() as data,
+        stack(data, kafka=options.kafka, metrics_processes=options.metrics_processes) as running,
+    ):
         figures = {"reference_kernel_s": round(reference_kernel(), 4)} | asyncio.run(stream(running, data, options))
     if options.json:
         print(json.dumps(figures, indent=2))
         return
     rate = options.rows * options.per_row
-    print(f"{rate:,} predictions/s as {options.rows} rows/s x {options.per_row} for {options.seconds:g} s, two cores")
+    print(f"{rate:,} predictions/s as {options.rows} rows/s x {options.per_row} for {options.seconds:g} s")
+    print(shape_of(options))
     for name, value in figures.items():
         print(f"{name:22} {value}")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import json
 import os
@@ -12,13 +13,16 @@ import sys
 import tempfile
 import threading
 import time
+from collections import Counter
 from collections.abc import Generator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import httpx
 import psutil
+
+from services.common.runtime.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[1]
 SIGHTLINE = str(Path(sys.executable).with_name("sightline"))
@@ -28,6 +32,18 @@ CORES = sorted(os.sched_getaffinity(0))[:2]
 def pin() -> None:
     """Keep this process and all that it starts on two cores."""
     os.sched_setaffinity(0, CORES)
+
+
+def add_shape(parser: argparse.ArgumentParser) -> None:
+    """Options for the shape of the stack."""
+    parser.add_argument("--kafka", action="store_true", help="keep the log on a Kafka of one broker, started for this")
+    parser.add_argument("--metrics-processes", type=int, default=1, metavar="N")
+
+
+def shape_of(options: argparse.Namespace) -> str:
+    """The shape of the stack, in words."""
+    log = "Kafka" if options.kafka else "the embedded log"
+    return f"{log}, metrics processes: {options.metrics_processes}, two cores"
 
 
 @dataclass
@@ -44,7 +60,10 @@ class Stack:
 
     url: str
     process: subprocess.Popen[bytes]
-    usage: dict[str, Usage] = field(default_factory=dict[str, Usage])
+    settings: Settings
+    """By which the log is found."""
+    beside: tuple[int, ...] = ()
+    """Processes that belong to it without being started by it."""
 
     def sightline(self, *arguments: str) -> dict[str, Any]:
         """Run the command line against this stack, and read its JSON."""
@@ -62,28 +81,26 @@ class Stack:
 
     @contextlib.contextmanager
     def watched(self) -> Generator[dict[str, Usage]]:
-        """CPU and peak memory of every process of the stack within the block, by name."""
-        before = {p.pid: sum(p.cpu_times()[:2]) for p in _family(self.process.pid)}
-        peaks: dict[int, tuple[str, float, float]] = {}
+        """CPU and peak memory of every process of the stack within the block, by name; and CPU of what is run in it."""
+        members = [p for pid in (self.process.pid, *self.beside) for p in _family(pid)]
+        before = {p.pid: sum(p.cpu_times()[:2]) for p in members}
+        names = _names(members)
+        uses = {p.pid: Usage() for p in members}
+        commands = os.times()
         done = threading.Event()
 
-        names: dict[int, str] = {}
-
         def watch() -> None:
-            # Rarely, and without asking twice what stays: the watcher runs on the same two cores.
+            # Rarely: the watcher runs on the same two cores. Once more when all is over.
             while True:
-                for p in _family(self.process.pid):
-                    with contextlib.suppress(psutil.Error):
-                        name = names.get(p.pid) or names.setdefault(p.pid, _name(p))
-                        with p.oneshot():
-                            rss, cpu = p.memory_info().rss / 1e6, sum(p.cpu_times()[:2])
-                        peaks[p.pid] = (
-                            name,
-                            max(rss, peaks.get(p.pid, (name, 0.0, 0.0))[1]),
-                            cpu - before.get(p.pid, 0.0),
-                        )
-                if done.wait(0.5):
+                last = done.is_set()
+                for p in members:
+                    with contextlib.suppress(psutil.Error), p.oneshot():
+                        use = uses[p.pid]
+                        use.peak = max(use.peak, p.memory_info().rss / 1e6)
+                        use.cpu = sum(p.cpu_times()[:2]) - before[p.pid]
+                if last:
                     return
+                done.wait(0.5)
 
         thread = threading.Thread(target=watch)
         thread.start()
@@ -93,7 +110,10 @@ class Stack:
         finally:
             done.set()
             thread.join()
-            usage.update({name: Usage(cpu, peak) for name, peak, cpu in peaks.values()})
+            usage.update({names[pid]: use for pid, use in uses.items()})
+            ended = os.times()
+            children = ended.children_user + ended.children_system - commands.children_user - commands.children_system
+            usage["command"] = Usage(children)
 
 
 def _family(pid: int) -> list[psutil.Process]:
@@ -103,25 +123,56 @@ def _family(pid: int) -> list[psutil.Process]:
     return []
 
 
+def _names(processes: list[psutil.Process]) -> dict[int, str]:
+    """What each does; numbered where several do the same."""
+    known = {process.pid: _name(process) for process in processes}
+    several = {name for name, count in Counter(known.values()).items() if count > 1}
+    seen: Counter[str] = Counter()
+    for pid, name in known.items():
+        seen[name] += 1
+        known[pid] = f"{name} {seen[name]}" if name in several else name
+    return known
+
+
 def _name(process: psutil.Process) -> str:
     line = " ".join(process.cmdline())
-    for name in ("services.ingest", "services.metrics", "services.query", "mongod"):
+    for name in ("services.ingest", "services.metrics", "services.query", "mongod", "kafka.Kafka"):
         if name in line:
-            return name.removeprefix("services.")
+            return name.removeprefix("services.").partition(".")[0]
     return "up"
 
 
 @contextlib.contextmanager
-def stack(data: Path) -> Generator[Stack]:
-    """`sightline up` over a folder, ready."""
+def stack(data: Path, *, kafka: bool = False, metrics_processes: int = 1) -> Generator[Stack]:
+    """`sightline up` over a folder, ready; with a Kafka of one broker beside it if asked for."""
+    with contextlib.ExitStack() as beside:
+        if not kafka:
+            yield from _stack(
+                data, ("--metrics-processes", str(metrics_processes)), Settings(log_path=data / "log.sqlite")
+            )
+            return
+        from tests.kafka.server import running_kafka  # only this needs Java
+
+        broker = beside.enter_context(running_kafka(data / "kafka", for_speed=True))
+        settings = Settings(
+            kafka_bootstrap_servers=broker.bootstrap, kafka_replication_factor=1, kafka_min_insync_replicas=1
+        )
+        options = ("--metrics-processes", str(metrics_processes), "--kafka", broker.bootstrap)
+        yield from _stack(data, options, settings, broker.pid)
+
+
+def _stack(data: Path, options: tuple[str, ...], settings: Settings, *beside: int) -> Generator[Stack]:
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
         port = s.getsockname()[1]
     with (data / "up.log").open("ab") as log:
         process = subprocess.Popen(
-            [SIGHTLINE, "up", "--data-dir", str(data), "--port", str(port)], cwd=ROOT, stdout=log, stderr=log
+            [SIGHTLINE, "up", "--data-dir", str(data), "--port", str(port), *options],
+            cwd=ROOT,
+            stdout=log,
+            stderr=log,
         )
-    running = Stack(f"http://127.0.0.1:{port}", process)
+    running = Stack(f"http://127.0.0.1:{port}", process, settings, beside)
     try:
         deadline = time.monotonic() + 120
         while True:
