@@ -15,6 +15,7 @@ from itertools import chain, repeat
 from typing import Protocol, TypeVar
 
 from fastapi import APIRouter, FastAPI
+from pydantic import ValidationError
 
 from services.common.eventlog.metrics import LoopMetrics
 from services.common.eventlog.opening import LogAway, open_log
@@ -81,7 +82,10 @@ Build = Callable[[Context], Awaitable[Parts]]
 
 def run_service(name: str, build: Build, *, uses_log: bool = True) -> None:
     """Run a service until SIGTERM or SIGINT. Exit code 0 after a clean stop, 1 with a line that says what is wrong."""
-    settings = Settings()
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        sys.exit("\n".join(_wrong_settings(error)))
     telemetry.configure(name, settings)
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     tempfile.tempdir = str(settings.data_dir)  # what is spilled goes where there is room for it
@@ -96,6 +100,14 @@ def run_service(name: str, build: Build, *, uses_log: bool = True) -> None:
     except (LogError, ReadModelError, http.CantListen) as error:
         telemetry.get_logger().error("can't go on", reason=str(error))
         sys.exit(1)
+
+
+def _wrong_settings(error: ValidationError) -> list[str]:
+    """A line for each setting that can't be used, without its value: it may be a secret."""
+    return [
+        f"{' '.join(f'SIGHTLINE_{part}'.upper() for part in each['loc']) or 'settings'}: {each['msg']}"
+        for each in error.errors()
+    ]
 
 
 async def _run(name: str, settings: Settings, build: Build, uses_log: bool) -> None:

@@ -126,3 +126,26 @@ async def test_a_port_in_use_is_named(tmp_path: Path) -> None:
             assert started.process.returncode == 1
             assert port.encode() in said
             assert b"Traceback" not in said
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        ({"SIGHTLINE_HOST": "0.0.0.0"}, b"SIGHTLINE_UNAUTHENTICATED_NETWORK=true"),
+        ({"SIGHTLINE_GRPC_PORT": "many"}, b"SIGHTLINE_GRPC_PORT: "),
+    ],
+)
+async def test_settings_that_are_wrong_are_said_in_a_line(wrong: dict[str, str], says: bytes, tmp_path: Path) -> None:
+    async with service("metrics", tmp_path, "mongodb://nowhere", **wrong) as started:
+        _, said = await started.process.communicate()
+        assert started.process.returncode == 1
+        assert says in said
+        assert b"Traceback" not in said
+
+
+@pytest.mark.timeout(120)
+async def test_the_switch_for_networks_is_loud(tmp_path: Path) -> None:
+    nowhere = f"mongodb://127.0.0.1:{free_port()}/?replicaSet=none"
+    async with service("metrics", tmp_path, nowhere, SIGHTLINE_UNAUTHENTICATED_NETWORK="true") as started:
+        assert started.process.stderr is not None
+        assert b"NO AUTHENTICATION" in await started.process.stderr.readline()
