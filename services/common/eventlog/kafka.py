@@ -280,12 +280,14 @@ class KafkaLog(EventLog):
     ) -> list[Record]:
         async with self._reading:
             reader = self._open_reader()
-            if start >= (await reader.end_offsets([place]))[place]:
-                return []
+            end = (await reader.end_offsets([place]))[place]
+            found: Mapping[TopicPartition, Sequence[Any]] = {}
             reader.seek(place, start)
             reader.resume(place)
             try:
-                found = await reader.getmany(place, timeout_ms=REQUEST_MS // 2, max_records=max_records)
+                # Nothing yet may be a broker that is slow; what ends a transaction has an offset, and is no record.
+                while not found and await reader.position(place) < end:
+                    found = await reader.getmany(place, timeout_ms=FETCH_WAIT_MS, max_records=max_records)
             finally:
                 _hold(reader, [place])  # what is fetched ahead, or left, would keep others waiting
         records: list[Record] = []

@@ -76,6 +76,7 @@ class KafkaConsumer(Consumer):
         self._tasks: list[asyncio.Task[None]] = []
         self._calling: asyncio.Task[None] | None = None
         self._trouble: LogError | None = None
+        self._told = False
         self._failure: BaseException | None = None
         self._started = False
 
@@ -88,9 +89,7 @@ class KafkaConsumer(Consumer):
         while True:
             if self._failure is not None:
                 raise self._failure
-            if (trouble := self._trouble) is not None:
-                self._trouble = None
-                raise trouble
+            self._tell_trouble()
             self._news.clear()
             if self._owned and (records := self._buffer.take(max_records, max_bytes, without=self._paused)):
                 self._fetch_more()
@@ -100,6 +99,13 @@ class KafkaConsumer(Consumer):
                     await self._news.wait()
             except TimeoutError:
                 return ()
+
+    def _tell_trouble(self) -> None:
+        """Every other time: one partition in trouble doesn't keep the others waiting."""
+        trouble, self._trouble = self._trouble, None
+        self._told = trouble is not None and not self._told
+        if trouble is not None and self._told:
+            raise trouble
 
     def _fetch_more(self) -> None:
         for place in [place for place in self._full if not self._buffer.full(place)]:
