@@ -11,7 +11,7 @@ from services.common.eventlog.topics import Topic
 SLACK_BYTES = 64 << 10
 """Headers, and what Kafka adds to a message, beyond the key and value that `Topic.max_message_bytes` counts."""
 
-IDENTITY = Topic("log-identity", "none", (), (), (), partitions=1, max_message_bytes=1024, dead_letter_topic=None)
+IDENTITY = Topic("log-identity", "none", (), (), (), partitions=1, dead_letter_topic=None)
 """Its first record is the log's id."""
 
 MAX_MESSAGE_BYTES = "max.message.bytes"
