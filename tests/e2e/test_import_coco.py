@@ -1,4 +1,4 @@
-"""COCO files through a real stack: every number equals pycocotools', whatever happened before."""
+"""COCO files through a real stack, on both logs: every number equals pycocotools', whatever happened before."""
 
 import gzip
 from collections.abc import Iterator
@@ -16,8 +16,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def stack(folder: Path) -> Iterator[Stack]:
-    with Stack(folder / "data") as stack:
+def stack(log_options: tuple[str, ...], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    with Stack(tmp_path_factory.mktemp("stack") / "data", *log_options) as stack:
         yield stack
 
 
