@@ -14,7 +14,7 @@ import asyncio
 import logging
 import uuid
 from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from types import MappingProxyType
 from typing import Any
 
@@ -158,8 +158,7 @@ class KafkaLog(EventLog):
                 )
             if code and error is not TopicAlreadyExistsError:
                 raise LogError(f"Kafka at {self.cluster.bootstrap_servers} refuses to make topic {name}: {reason}")
-        made = {self._real(topic.name): topic.partitions for topic in missing}
-        while not _have_leaders(await _list(admin), made):  # noqa: ASYNC110
+        while not _have_leaders(await _list(admin), [self._real(topic.name) for topic in missing]):  # noqa: ASYNC110
             await asyncio.sleep(0.02)
 
     async def _identify(self, create: bool) -> str:
@@ -418,10 +417,9 @@ async def _list(admin: AIOKafkaAdminClient) -> dict[str, Any]:
     return {topic["topic"]: topic for topic in await admin.describe_topics()}
 
 
-def _have_leaders(there: Mapping[str, Any], wanted: Mapping[str, int]) -> bool:
+def _have_leaders(there: Mapping[str, Any], names: Iterable[str]) -> bool:
     return all(
-        name in there and sum(partition["leader"] >= 0 for partition in there[name]["partitions"]) >= count
-        for name, count in wanted.items()
+        name in there and all(partition["leader"] >= 0 for partition in there[name]["partitions"]) for name in names
     )
 
 
@@ -560,9 +558,14 @@ def _silence(producer: AIOKafkaProducer) -> None:
 
 
 async def _end(producer: AIOKafkaProducer) -> None:
-    with suppress(Exception):
-        async with asyncio.timeout(LEAVE_SECONDS):
-            await producer.stop()
+    stopping = asyncio.create_task(producer.stop())
+    await asyncio.wait([stopping], timeout=LEAVE_SECONDS)
+    if not stopping.done():
+        _silence(producer)
+        await asyncio.wait([stopping], timeout=LEAVE_SECONDS)
+        stopping.cancel()
+    await asyncio.gather(stopping, return_exceptions=True)
+    await producer.client.close()  # a sender that was cut off keeps `stop` from coming so far
 
 
 # ---- groups
@@ -636,8 +639,8 @@ class _GroupClient:
                 f"Kafka at {self._servers} has nothing where group {self._group} has to go on ({where}): "
                 "the topic was cut off or made anew."
             ) from error
-        except KafkaError as error:
-            raise LogError(f"Kafka at {self._servers} fails group {self._group}: {_said(error)}.") from error
+        except (KafkaError, ValueError) as error:  # the latter of bytes that are no record
+            raise LogError(f"Kafka at {self._servers} fails group {self._group}: {error!r}.") from error
         return {
             (self._names[place.topic], place.partition): [
                 _record(record, self._names[place.topic]) for record in records
