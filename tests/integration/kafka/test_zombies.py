@@ -98,6 +98,7 @@ async def test_processes_killed_and_started_in_mid_stream(
                 await producer.acknowledge(400)
                 await workers.pop(0).kill()
                 workers.append(await spawn())
+        await asyncio.gather(*(worker.says("has partitions") for worker in workers))
         await until_applied(log, store)
         for worker in workers:
             await worker.kill()
