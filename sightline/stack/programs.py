@@ -128,6 +128,8 @@ def clean_environment(environ: Mapping[str, str]) -> dict[str, str]:
         "SIGHTLINE_LOG_FORMAT": "console",
         # The services do no linear algebra: its threads would only cost memory.
         "OPENBLAS_NUM_THREADS": "1",
+        # A heap for each of the driver's many threads is memory that none of them gives back.
+        "MALLOC_ARENA_MAX": "2",
         "PYTHONUNBUFFERED": "1",
     }
     return defaults | kept
