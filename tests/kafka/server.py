@@ -35,6 +35,7 @@ START_SECONDS = 60.0
 STOP_SECONDS = 30.0
 
 _POLL_SECONDS = 0.02
+_SCRATCH = "sightline-kafka-of-"
 _PORTS = range(20_000, 32_000)
 STARTED = "Kafka Server started"
 _LOGGING = Path(__file__).parent / "log4j2.properties"
@@ -251,7 +252,7 @@ def running_kafka(directory: Path | None = None, **options: bool | int) -> Gener
     """A started broker, gone afterwards; its data too, where no directory is named."""
     with contextlib.ExitStack() as stack:
         if directory is None:
-            directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="sightline-kafka-", dir=memory())))
+            directory = stack.enter_context(_scratch())
         server = KafkaServer(directory, **options)  # pyright: ignore[reportArgumentType]
         stack.callback(server.kill)
         server.start()
@@ -262,7 +263,7 @@ def running_kafka(directory: Path | None = None, **options: bool | int) -> Gener
 def running_cluster(brokers: int = 3, *, heap_mb: int = 256) -> Generator[list[KafkaServer]]:
     """Several started brokers that are one cluster, gone afterwards with their data."""
     with contextlib.ExitStack() as stack:
-        directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="sightline-kafka-", dir=memory())))
+        directory = stack.enter_context(_scratch())
         nodes = make_nodes(brokers)
         servers = [
             KafkaServer(directory / str(node.id), heap_mb=heap_mb, cluster=nodes, index=i)
@@ -274,6 +275,18 @@ def running_cluster(brokers: int = 3, *, heap_mb: int = 256) -> Generator[list[K
         for server in servers:
             server.wait()
         yield servers
+
+
+@contextlib.contextmanager
+def _scratch() -> Generator[Path]:
+    """A directory until the end; one that a killed process left behind is removed by the next."""
+    root = Path(memory() or tempfile.gettempdir())
+    for left in root.glob(f"{_SCRATCH}*-*"):
+        process = left.name.removeprefix(_SCRATCH).partition("-")[0]
+        if process.isdigit() and not psutil.pid_exists(int(process)):
+            shutil.rmtree(left, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix=f"{_SCRATCH}{os.getpid()}-", dir=root) as directory:
+        yield Path(directory)
 
 
 def memory() -> str | None:
