@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import uuid
-from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Collection, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from types import MappingProxyType
 from typing import Any
@@ -29,6 +29,7 @@ from aiokafka import (
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
+from aiokafka.coordinator.protocol import ConsumerProtocolMemberMetadata
 from aiokafka.errors import (
     InvalidReplicationFactorError,
     KafkaError,
@@ -44,6 +45,7 @@ from typing_extensions import override
 from services.common.eventlog.kafka_buffer import Place
 from services.common.eventlog.kafka_cluster import KafkaCluster
 from services.common.eventlog.kafka_consumer import KafkaConsumer, PlacesCallback
+from services.common.eventlog.kafka_looking import Group, KafkaLook
 from services.common.eventlog.kafka_topics import IDENTITY, SLACK_BYTES, FoundTopic, differences, wanted_configs
 from services.common.eventlog.partitioner import partition_of
 from services.common.eventlog.port import (
@@ -57,7 +59,7 @@ from services.common.eventlog.port import (
     TopicMismatch,
 )
 from services.common.eventlog.seldom import Seldom
-from services.common.eventlog.topics import Topic
+from services.common.eventlog.topics import Topic, topics
 
 logger = logging.getLogger(__name__)
 
@@ -447,6 +449,46 @@ async def describe_topics(admin: AIOKafkaAdminClient, names: Iterable[str]) -> d
         for name in names
         if name in configs
     }
+
+
+# ---- looking from outside
+
+
+async def look(cluster: KafkaCluster) -> KafkaLook:
+    """Look at the topics that a log may have there, and at the groups that read them."""
+    names = [cluster.topic_prefix + topic.name for topic in (*topics(), IDENTITY)]
+    async with _admin(cluster) as admin:
+        brokers = len((await admin.describe_cluster())["brokers"])
+        found = await describe_topics(admin, names)
+        listed = [name for name, *_ in await admin.list_consumer_groups() if name.startswith(cluster.topic_prefix)]
+        groups = [await _group(admin, name, names, len(cluster.topic_prefix)) for name in sorted(listed)]
+        return KafkaLook(brokers, found, tuple(group for group in groups if group is not None))
+
+
+@asynccontextmanager
+async def _admin(cluster: KafkaCluster) -> AsyncGenerator[AIOKafkaAdminClient]:
+    admin = AIOKafkaAdminClient(**client_options(cluster), request_timeout_ms=REQUEST_MS)
+    try:
+        async with asyncio.timeout(OPEN_SECONDS):
+            await admin.start()
+        yield admin
+    except (KafkaError, OSError, TimeoutError) as error:
+        said = str(error) or type(error).__name__
+        raise LogError(f"Kafka at {cluster.bootstrap_servers} can't be asked: {said}.") from error
+    finally:
+        await admin.close()
+
+
+async def _group(admin: AIOKafkaAdminClient, name: str, ours: Collection[str], prefix: int) -> Group | None:
+    """A group with the members that read our topics. None: its members read others."""
+    (answer,) = await admin.describe_consumer_groups([name])
+    ((_code, _name, _state, _kind, _protocol, members),) = answer.groups  # pyright: ignore[reportAttributeAccessIssue]
+    hosts = [
+        host.removeprefix("/")
+        for _member, _client, host, metadata, _assignment in members
+        if set(ConsumerProtocolMemberMetadata.decode(metadata).subscription) & set(ours)
+    ]
+    return Group(name[prefix:], tuple(hosts)) if hosts or not members else None
 
 
 # ---- appending

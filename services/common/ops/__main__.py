@@ -27,9 +27,9 @@ DEBUG = "SIGHTLINE_DEBUG"
 def main() -> int:
     """Run a command."""
     arguments = _parser().parse_args()
-    logging.basicConfig(level=logging.WARNING, format="%(message)s")
-    logging.getLogger("aiokafka").propagate = DEBUG in os.environ  # what it means to a user, our errors say
-    logging.getLogger("aiokafka").addHandler(logging.NullHandler())
+    # What libraries complain of, our errors say in a user's words.
+    logging.basicConfig(level=logging.WARNING if DEBUG in os.environ else logging.CRITICAL, format="%(message)s")
+    logging.getLogger("services").setLevel(logging.WARNING)
     try:
         _say("result", asyncio.run(_command(arguments)))
     except Refusal as error:

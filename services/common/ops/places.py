@@ -107,9 +107,9 @@ class KafkaPlace(Place):
 
     @override
     async def look(self) -> Look:
-        from services.common.eventlog import kafka_looking  # an embedded log waits for no driver to load
+        from services.common.eventlog.kafka import look  # an embedded log waits for no driver to load
 
-        return (await kafka_looking.look(self.cluster)).look(self.cluster)
+        return (await look(self.cluster)).look(self.cluster)
 
     @override
     def log(self) -> EventLog:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from services.common.eventlog import kafka_looking
-from services.common.eventlog.kafka import KafkaLog
+from services.common.eventlog.kafka import KafkaLog, look
 from services.common.eventlog.kafka_looking import KafkaLook
 from services.common.eventlog.kafka_topics import differences
 from services.common.eventlog.port import EventLog
@@ -17,7 +16,7 @@ async def examine_topics(word: str) -> dict[str, Any]:
     """Look at a cluster. Makes nothing."""
     told = settings()
     cluster = cluster_of(word, told)
-    seen = await kafka_looking.look(cluster)
+    seen = await look(cluster)
     asked = topics(told.row_partitions)
     names = {topic.name: cluster.topic_prefix + topic.name for topic in asked}
     there = [topic for topic in asked if names[topic.name] in seen.found]
