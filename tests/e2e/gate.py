@@ -34,6 +34,7 @@ class Gate:
         self._opened = threading.Event()
         self._stack = stack
         self._held = threading.Event()
+        self._answered = threading.Event()
 
     def __enter__(self) -> Gate:
         self._server = _Server(self, self._stack.port)
@@ -56,6 +57,14 @@ class Gate:
         """The share has gone through: stand still until opened."""
         self._held.set()
         assert self._opened.wait(PATIENCE_SECONDS)
+
+    def answer(self) -> None:
+        """The upload's answer went back to who sent it."""
+        self._answered.set()
+
+    def wait_for_answer(self) -> None:
+        """Until who sends the upload has its answer."""
+        assert self._answered.wait(PATIENCE_SECONDS)
 
     def take(self, head: bytes) -> bool:
         """Whether a request is the one to hold."""
@@ -89,10 +98,11 @@ class _Server(ThreadingTCPServer):
 
 class _Connection(StreamRequestHandler):
     server: _Server
+    _carries_it = False
 
     def handle(self) -> None:
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.server.upstream)) as upstream:
-            threading.Thread(target=_relay, args=(upstream, self.connection), daemon=True).start()
+            threading.Thread(target=self._relay, args=(upstream,), daemon=True).start()
             while line := self.rfile.readline():
                 self._pass_on(line, upstream)
 
@@ -110,18 +120,20 @@ class _Connection(StreamRequestHandler):
         _copy(self.rfile, upstream, before)
         if is_held:
             gate.hold()
+            self._carries_it = True
         _copy(self.rfile, upstream, size - before)
+
+    def _relay(self, upstream: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while data := upstream.recv(_CHUNK):
+                self.connection.sendall(data)
+                if self._carries_it:
+                    self.server.gate.answer()
+        with contextlib.suppress(OSError):
+            self.connection.shutdown(socket.SHUT_RDWR)
 
 
 def _copy(source: BufferedIOBase, target: socket.socket, size: int) -> None:
     while size and (data := source.read(min(size, _CHUNK))):
         target.sendall(data)
         size -= len(data)
-
-
-def _relay(upstream: socket.socket, client: socket.socket) -> None:
-    with contextlib.suppress(OSError):
-        while data := upstream.recv(_CHUNK):
-            client.sendall(data)
-    with contextlib.suppress(OSError):
-        client.shutdown(socket.SHUT_RDWR)

@@ -31,7 +31,12 @@ class Stack:
         self._log = data.with_suffix(".log")
 
     def __enter__(self) -> "Stack":
-        self.start()
+        try:
+            self.start()
+        except BaseException:
+            if self.process.poll() is None:
+                self.kill()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:

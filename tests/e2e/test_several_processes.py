@@ -5,9 +5,10 @@ One joins, one is killed with -9, and the numbers are those of pycocotools all t
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -128,28 +129,39 @@ def test_clients_go_on_when_a_query_process_is_killed(stack: Stack, large: Files
     with Gate(stack, PREDICTIONS, MOST) as gate:
         sending = stack.begin(*large.arguments("going on"), "--wait", "--json", via=gate.url)
         hold_the_middle(stack, gate)
-        metrics = [psutil.Process(pid) for pid in stack.descendants("services.metrics")]
-        for process in metrics:
-            process.suspend()
-        gate.open()
-        wait_until(lambda: state(gate) == "FINISHED", 60)
-        for pid in stack.descendants("services.query"):
-            kill_one(stack, "query", pid)
-            for _ in range(10):
-                assert stack.get(f"/v1/imports/{gate.job_id}")["measured"] is False
-            wait_until(lambda: len(stack.descendants("services.query")) == QUERIES, 60)
-            wait_until(lambda: all(map(is_alive, addresses(stack, "query"))), 60)
-        assert sending.poll() is None
-        for process in metrics:
-            process.resume()
+        with standing_still(stack.descendants("services.metrics")):
+            gate.open()
+            gate.wait_for_answer()
+            for pid in stack.descendants("services.query"):
+                kill_one(stack, "query", pid)
+                for _ in range(10):
+                    job = stack.get(f"/v1/imports/{gate.job_id}")
+                    assert (job["state"], job["measured"]) == ("FINISHED", False)
+                wait_until(lambda: all_serve(stack), 60)
+            assert sending.poll() is None
         said, explained = sending.communicate(timeout=120)
         assert sending.returncode == 0, explained
         assert_equal_everywhere(stack, json.loads(said)["run_id"], large)
 
 
-def is_alive(url: str) -> bool:
+@contextlib.contextmanager
+def standing_still(pids: list[int]) -> Generator[None]:
+    """Halt processes for a while."""
+    processes = [psutil.Process(pid) for pid in pids]
+    for process in processes:
+        process.suspend()
     try:
-        return httpx.get(url + "/healthz", timeout=5).status_code == 200
+        yield
+    finally:
+        for process in processes:
+            process.resume()
+
+
+def all_serve(stack: Stack) -> bool:
+    """Whether all query processes are there. None is ready while no metrics process is."""
+    urls = addresses(stack, "query")
+    try:
+        return len(urls) == QUERIES and all(httpx.get(url + "/healthz", timeout=5).is_success for url in urls)
     except httpx.TransportError:
         return False
 
