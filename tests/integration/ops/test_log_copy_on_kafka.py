@@ -62,23 +62,30 @@ async def test_the_largest_messages_fit(tmp_path: Path, there: KafkaCluster) -> 
     assert await contents(KafkaLog(there)) == await contents(embedded(tmp_path))
 
 
+async def total(log: KafkaLog) -> int:
+    """How many records a log holds."""
+    return sum([sum((await log.end_offsets(topic)).values()) for topic in log.topics])
+
+
 async def test_it_goes_on_after_kill_9_at_any_moment(tmp_path: Path, there: KafkaCluster) -> None:
     source, said = tmp_path / "source", tmp_path / "said"
     original = await fill(embedded(source), 40_000)
-    chance = random.Random(5)
-    kills = 0
-    for _ in range(5):
+    watch = KafkaLog(there)
+    await watch.open(topics())
+    for share in (0.05, 0.25, 0.5, 0.75):
         before = said.stat().st_size if said.exists() else 0
         process = begin(source, word(there), said)
-        await asyncio.sleep(chance.uniform(1.0, 3.5))
+        while await total(watch) < share * 40_000:
+            assert process.poll() is None, "the copy was done before it could be killed"
+            await asyncio.sleep(0.005)
         mine = [child.pid for child in psutil.Process(process.pid).children(recursive=True)]
-        kills += process.poll() is None
         process.kill()
         process.wait()
         while any(map(alive, mine)):
             await asyncio.sleep(0.01)
         assert "refused" not in said.read_text()[before:]
-    assert kills, "every copy was done before it could be killed"
+    assert await total(watch) < 40_000, "the last kill hit the middle"
+    await watch.close()
     await asyncio.to_thread(copied, source, word(there))
     assert await contents(KafkaLog(there)) == original
 
@@ -92,7 +99,7 @@ async def test_it_goes_on_by_itself_when_the_broker_is_killed_and_back(
     log = KafkaLog(cluster(server.bootstrap))
     await log.open(topics())
     process = begin(source, word(log.cluster), said)
-    while not sum([sum((await log.end_offsets(topic)).values()) for topic in log.topics]):
+    while not await total(log):
         await asyncio.sleep(0.01)
     await log.close()
     assert process.poll() is None
