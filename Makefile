@@ -10,7 +10,7 @@ DEPLOY_LOCK := deploy/requirements.lock
 COMPILE := uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--custom-compile-command "make lock" --quiet
 
-.PHONY: help install demo test test-fast kafka check format wire lock bench clean
+.PHONY: help install demo test test-fast kafka check format wire lock bench chaos clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -60,6 +60,10 @@ lock: ## Pin all dependencies anew (needs uv): of developers, and those of them 
 
 bench: install ## Measure, and print the tables of docs/benchmarks.md
 	$(BIN)/python -m benchmarks
+
+chaos: install ## Kill and halt everything at random for ten minutes while imports run, on both logs
+	$(BIN)/python -m tests.chaos.storm
+	$(BIN)/python -m tests.chaos.storm --kafka
 
 clean: ## Remove what was built here
 	rm -rf $(VENV) build dist .pytest_cache .ruff_cache .hypothesis
