@@ -49,6 +49,21 @@ async def test_another_rev_loses_and_stores_nothing(store: ReadModel, expected: 
     assert (await store.read_progress(GROUP, 0)).rev == stands
 
 
+async def test_what_should_be_new_and_is_there_stores_nothing(store: ReadModel) -> None:
+    """An owner that read before another has written loses; anything else is an error, and the owner reads again."""
+    first = [Replace("truths", {"_id": "a", "n": 1}, new=True)]
+    late = [Replace("truths", {"_id": "b"}), Replace("truths", {"_id": "a", "n": 2}, new=True)]
+    await store.commit(GROUP, 0, expected_rev=0, progress=Progress(1, "first"), writes=first)
+
+    with pytest.raises(LostRace):
+        await store.commit(GROUP, 0, expected_rev=0, progress=Progress(1, "late"), writes=late)
+    with pytest.raises(PyMongoError):
+        await store.commit(GROUP, 0, expected_rev=1, progress=Progress(2, "first"), writes=late)
+
+    assert await store.find(Read("truths", {})) == [{"_id": "a", "n": 1}]
+    assert await store.read_progress(GROUP, 0) == Progress(1, "first")
+
+
 async def test_writes_apply_in_their_order(store: ReadModel) -> None:
     await store.write([Replace("truths", {"_id": id, "n": 0}) for id in "abcde"])
     writes = [
