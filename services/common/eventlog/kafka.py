@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import uuid
-from collections.abc import AsyncGenerator, Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Collection, Generator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from types import MappingProxyType
 from typing import Any
@@ -28,6 +28,7 @@ from aiokafka import (
 )
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.consumer import fetcher
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from aiokafka.coordinator.protocol import ConsumerProtocolMemberMetadata
 from aiokafka.errors import (
@@ -40,11 +41,14 @@ from aiokafka.errors import (
     for_code,
 )
 from aiokafka.protocol.group import LeaveGroupRequest
+from aiokafka.record.default_records import _DefaultRecordBatchPy
+from aiokafka.record.memory_records import _MemoryRecordsPy
 from typing_extensions import override
 
 from services.common.eventlog.kafka_buffer import Place
 from services.common.eventlog.kafka_cluster import KafkaCluster
 from services.common.eventlog.kafka_consumer import KafkaConsumer, PlacesCallback
+from services.common.eventlog.kafka_headers import mend_names
 from services.common.eventlog.kafka_looking import Group, KafkaLook
 from services.common.eventlog.kafka_topics import IDENTITY, SLACK_BYTES, FoundTopic, differences, wanted_configs
 from services.common.eventlog.partitioner import partition_of
@@ -409,6 +413,54 @@ def _hold(consumer: AIOKafkaConsumer, places: Iterable[TopicPartition]) -> None:
     for place in places:
         consumer.pause(place)
         consumer.seek(place, 0)
+
+
+# ---- records whose headers have names that aren't UTF-8: the client would never get past them
+
+
+class _Fetched(fetcher.MemoryRecords):
+    """Batches of a fetch, and their bytes."""
+
+    def __init__(self, data: bytes) -> None:
+        super().__init__(data)  # pyright: ignore[reportAbstractUsage]
+        self.data = data
+
+
+class _MendedBatches(_MemoryRecordsPy):  # pyright: ignore[reportGeneralTypeIssues]
+    """The same batches once more, with names mended."""
+
+    @override
+    def next_batch(self, _min_slice: int = 0, _magic_offset: int = 0) -> Any:
+        batch = self._next_slice
+        if batch is not None:
+            self._cache_next()
+            return _MendedBatch(batch)
+        return None
+
+
+class _MendedBatch(_DefaultRecordBatchPy):  # pyright: ignore[reportGeneralTypeIssues]
+    @override
+    def _maybe_uncompress(self) -> None:
+        if not self._decompressed:
+            super()._maybe_uncompress()
+            mend_names(self._buffer, self._pos, self._num_records)
+
+
+class _PartitionRecords(fetcher.PartitionRecords):
+    @override
+    def _unpack_records(self) -> Generator[Any]:
+        fetched: Any = self._records
+        aborted = list(self._aborted_transactions)
+        try:
+            yield from super()._unpack_records()
+        except UnicodeDecodeError:  # from where it stands, since offsets before that are left out
+            self._records = _MendedBatches(fetched.data)
+            self._aborted_transactions = aborted
+            self._aborted_producers.clear()
+            yield from super()._unpack_records()
+
+
+fetcher.MemoryRecords, fetcher.PartitionRecords = _Fetched, _PartitionRecords  # pyright: ignore[reportPrivateImportUsage]
 
 
 # ---- topics
