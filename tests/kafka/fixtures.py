@@ -35,7 +35,7 @@ def kafka_bootstrap() -> str:
     try:
         return shared.bootstrap_of(Path(directory), int(process))
     except KafkaUnavailable as error:
-        return _do_without(error)
+        return do_without(error)
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ def start_kafka() -> Iterator[Callable[[], KafkaServer]]:
             try:
                 return stack.enter_context(running_kafka())
             except KafkaUnavailable as error:
-                return _do_without(error)
+                return do_without(error)
 
         yield start
 
@@ -67,11 +67,12 @@ def kafka_cluster() -> Iterator[list[KafkaServer]]:
         try:
             brokers = stack.enter_context(running_cluster(3))
         except KafkaUnavailable as error:
-            _do_without(error)
+            do_without(error)
         yield brokers
 
 
-def _do_without(error: KafkaUnavailable) -> NoReturn:
+def do_without(error: KafkaUnavailable) -> NoReturn:
+    """Skip, or fail where all tests have to run."""
     if os.environ.get("CI", "").lower() in ("true", "1"):
         pytest.fail(f"Kafka tests can't run, and CI runs all tests: {error}", pytrace=False)
     pytest.skip(f"{_SKIPPED}{error}")

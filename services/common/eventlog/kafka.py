@@ -28,19 +28,24 @@ from aiokafka import (
 )
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.conn import collect_hosts, create_conn
 from aiokafka.consumer import fetcher
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from aiokafka.coordinator.protocol import ConsumerProtocolMemberMetadata
 from aiokafka.errors import (
     InvalidReplicationFactorError,
+    KafkaConnectionError,
     KafkaError,
     MessageSizeTooLargeError,
     OffsetOutOfRangeError,
+    SaslAuthenticationFailed,
     TopicAlreadyExistsError,
     UnknownTopicOrPartitionError,
+    UnsupportedSaslMechanismError,
     for_code,
 )
 from aiokafka.protocol.group import LeaveGroupRequest
+from aiokafka.protocol.metadata import MetadataRequest
 from aiokafka.record.default_records import _DefaultRecordBatchPy
 from aiokafka.record.memory_records import _MemoryRecordsPy
 from typing_extensions import override
@@ -74,6 +79,7 @@ REQUEST_MS = 10_000
 MEMBER_REQUEST_MS = 30_000
 """Longer than others may take to drain: so long does Kafka keep a member waiting that joins."""
 REBALANCE_MS = 60_000
+LOOK_SECONDS = 3.0
 LEAVE_SECONDS = 2.0
 HEARTBEAT_SECONDS = 0.5
 """A member hears of a rebalance by its next heartbeat."""
@@ -348,6 +354,8 @@ class KafkaLog(EventLog):
                 f"Kafka at {servers} did not {act} within {seconds:g} s: look whether its brokers run "
                 "and all partitions have a leader."
             ) from error
+        except KafkaConnectionError as error:
+            raise LogError(f"Kafka at {servers} did not {act}: {await _look_why(self.cluster)}.") from error
         except KafkaError as error:
             raise LogError(f"Kafka at {servers} did not {act}: {_said(error)}.") from error
 
@@ -379,6 +387,27 @@ def client_options(cluster: KafkaCluster) -> dict[str, Any]:
             "sasl_plain_password": cluster.password(),
         }
     return options
+
+
+async def _look_why(cluster: KafkaCluster) -> str:
+    """What keeps us from connecting, and what to look at: the client only logs it."""
+    options = client_options(cluster)
+    host, port, _ = collect_hosts(options.pop("bootstrap_servers"))[0]
+    try:
+        async with asyncio.timeout(LOOK_SECONDS):
+            connection = await create_conn(host, port, **options, request_timeout_ms=int(LOOK_SECONDS * 1000))
+            try:
+                await connection.send(MetadataRequest([]))
+            finally:
+                connection.close()
+    except (SaslAuthenticationFailed, UnsupportedSaslMechanismError) as error:
+        return (
+            f"{_said(error)}: look at SIGHTLINE_KAFKA_SASL_MECHANISM, SIGHTLINE_KAFKA_SASL_USERNAME "
+            "and SIGHTLINE_KAFKA_SASL_PASSWORD_FILE"
+        )
+    except (KafkaError, OSError) as error:
+        return cluster.why_not(error)
+    return "no broker answered, and now one does"
 
 
 def _keep_quiet() -> None:
@@ -524,6 +553,9 @@ async def _admin(cluster: KafkaCluster) -> AsyncGenerator[AIOKafkaAdminClient]:
         async with asyncio.timeout(OPEN_SECONDS):
             await admin.start()
         yield admin
+    except KafkaConnectionError as error:
+        said = await _look_why(cluster)
+        raise LogError(f"Kafka at {cluster.bootstrap_servers} can't be asked: {said}.") from error
     except (KafkaError, OSError, TimeoutError) as error:
         said = str(error) or type(error).__name__
         raise LogError(f"Kafka at {cluster.bootstrap_servers} can't be asked: {said}.") from error

@@ -52,3 +52,18 @@ class KafkaCluster:
                 "SIGHTLINE_KAFKA_CA_FILE, SIGHTLINE_KAFKA_CERT_FILE or SIGHTLINE_KAFKA_KEY_FILE."
             ) from error
         return context
+
+    def why_not(self, error: Exception) -> str:
+        """What it means that a connection failed in this way, and what to look at."""
+        cause = error.__cause__ or error
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return f"its certificate isn't trusted ({cause.verify_message}): look at SIGHTLINE_KAFKA_CA_FILE"
+        if isinstance(cause, ssl.SSLError):
+            return (
+                f"TLS fails ({cause.reason}): look at SIGHTLINE_KAFKA_CERT_FILE, SIGHTLINE_KAFKA_KEY_FILE "
+                "and SIGHTLINE_KAFKA_SECURITY_PROTOCOL"
+            )
+        if isinstance(cause, EOFError | ConnectionResetError):
+            protocol = self.security_protocol
+            return f"it hangs up: look whether it speaks {protocol} at this port (SIGHTLINE_KAFKA_SECURITY_PROTOCOL)"
+        return str(error) or type(error).__name__
