@@ -81,6 +81,8 @@ class RunLoop:
         )
         self._owners: dict[int, tuple[PartitionOwner, asyncio.Task[None]]] = {}
         self._assigned_once = False
+        self._away: str | None = None
+        """Why the log could not be asked, when it was last."""
         self._passed: dict[tuple[str, int], int] = {}
         self._waiters: dict[asyncio.Event, Position] = {}
         self._stopping = asyncio.Event()
@@ -94,7 +96,7 @@ class RunLoop:
 
     async def problem(self) -> str | None:
         """Why it is not ready, if it isn't: a health check."""
-        return None if self.ready else "not in its group yet"
+        return self._away if self.ready else "not in its group yet"
 
     async def run(self) -> None:
         """Run until `stop`, then drain and leave the group. Raises what no retry can mend."""
@@ -230,7 +232,9 @@ class RunLoop:
                             continue
                         lag = ends[partition] - owner.offsets.get(topic, 0)
                         self._metrics.lag(self.group, topic, partition, lag)
+                self._away = None
             except LogError as error:
+                self._away = f"the log is away: {error}"
                 logger.info("%s: the lag is not known: %s", self.group, error)
             await self._clock.wait(self._stopping, LAG_SECONDS)
 

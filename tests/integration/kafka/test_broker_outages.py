@@ -12,7 +12,7 @@ from services.common.eventlog.consumer import RunLoop
 from services.common.eventlog.kafka import KafkaLog
 from services.common.eventlog.port import LogError
 from services.common.readmodel.mongo import ReadModel
-from tests.integration.kafka.flow import check, cluster, kafka_log, producing, running, start, until_applied
+from tests.integration.kafka.flow import SECONDS, check, cluster, kafka_log, producing, running, start, until_applied
 from tests.kafka.server import KafkaServer
 from tests.unit.eventlog.ledger import GROUP, INPUTS, TOPICS, Ledger
 
@@ -100,3 +100,19 @@ async def test_a_loop_that_starts_while_the_broker_is_away_says_so(
         kafka.kill()
         with pytest.raises(LogError, match=kafka.bootstrap):
             await RunLoop(log, store, GROUP, INPUTS, Ledger()).run()
+
+
+async def test_a_loop_is_not_ready_while_the_broker_is_away(
+    start_kafka: Callable[[], KafkaServer], store: ReadModel
+) -> None:
+    kafka = start_kafka()
+    async with kafka_log(kafka.bootstrap) as log, running(log, store) as loop:
+        async with asyncio.timeout(SECONDS):
+            while await loop.problem() is not None:
+                await asyncio.sleep(0.1)
+            kafka.kill()
+            while not (await loop.problem() or "").startswith("the log is away"):
+                await asyncio.sleep(0.1)
+            await start(kafka)
+            while await loop.problem() is not None:
+                await asyncio.sleep(0.1)
