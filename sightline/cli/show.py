@@ -102,10 +102,11 @@ def rows(found: Sequence[JsonObject]) -> None:
 
 
 def _standing(service: JsonObject) -> str:
-    """Of several processes, how many are ready."""
-    if service["processes"] == 1:
+    """Of several processes, how many are ready. Older servers don't count them."""
+    processes: int = service.get("processes", 1)
+    if processes == 1:
         return service["problem"] or "ready"
-    return f"{service['processes_ready']}/{service['processes']} ready {service['problem'] or ''}".rstrip()
+    return f"{service['processes_ready']}/{processes} ready {service['problem'] or ''}".rstrip()
 
 
 def status(url: str, answer: JsonObject) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from sightline.cli import outcome
+from sightline.cli import outcome, show
 from sightline.cli.app import app
 from sightline.cli.outcome import Exit, Stop
 from sightline.client import ApiError, ConnectionLost, SightlineError, Unreachable
@@ -99,3 +99,9 @@ def test_doctor_reports_as_json(tmp_path: Path) -> None:
     assert {"Python", "MongoDB", "Disk", "Port", "File locks", "Memory"} <= {finding["what"] for finding in findings}
     assert done.exit_code == (1 if any(finding["state"] == "missing" for finding in findings) else 0)
     assert not (tmp_path / "not there yet").exists()
+
+
+def test_status_of_an_older_server_that_does_not_count_processes(capsys: pytest.CaptureFixture[str]) -> None:
+    services = [{"name": "metrics", "ready": True, "problem": None}]
+    show.status(NOBODY, {"version": "0", "ready": True, "services": services, "topics": [], "runs": []})
+    assert ["metrics", "ready"] in [line.split() for line in capsys.readouterr().out.splitlines()]
