@@ -412,7 +412,7 @@ async def _look_why(cluster: KafkaCluster) -> str:
 
 def _keep_quiet() -> None:
     """The client repeats itself ten times a second while a broker is away."""
-    for name in ("", ".conn", ".consumer.fetcher", ".consumer.group_coordinator", ".producer.sender"):
+    for name in ("", ".cluster", ".conn", ".consumer.fetcher", ".consumer.group_coordinator", ".producer.sender"):
         its_logger = logging.getLogger("aiokafka" + name)
         its_logger.setLevel(logging.WARNING)
         its_logger.addFilter(_SELDOM)
@@ -673,6 +673,7 @@ def _silence(producer: AIOKafkaProducer) -> None:
     """Send nothing more: fail what waits, and cut the connections."""
     accumulator = producer._message_accumulator
     batches = [*accumulator._pending_batches, *(batch for queue in accumulator._batches.values() for batch in queue)]
+    accumulator._pending_batches.update(batches)  # or one that waits for its next try isn't there when it is struck off
     accumulator.fail_all(KafkaError("another message of this process failed"))
     for batch in batches:
         _hear(batch.future)

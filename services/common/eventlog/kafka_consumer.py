@@ -173,8 +173,8 @@ class KafkaConsumer(Consumer):
         whole = frozenset(number for number in numbers if all((topic, number) in places for topic in self._topics))
         if whole != numbers:
             logger.error(
-                "%s: partitions %s are not assigned in all topics: members of the group read different topics; "
-                "stop the older ones",
+                "%s: partitions %s are not assigned in all topics, and not read: a topic was deleted or got more "
+                "partitions, or older members of the group read other topics and have to be stopped",
                 self._group,
                 sorted(numbers - whole),
             )
