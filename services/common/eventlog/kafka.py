@@ -33,6 +33,7 @@ from aiokafka.consumer import fetcher
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from aiokafka.coordinator.protocol import ConsumerProtocolMemberMetadata
 from aiokafka.errors import (
+    IllegalSaslStateError,
     InvalidReplicationFactorError,
     KafkaConnectionError,
     KafkaError,
@@ -405,6 +406,8 @@ async def _look_why(cluster: KafkaCluster) -> str:
             f"{_said(error)}: look at SIGHTLINE_KAFKA_SASL_MECHANISM, SIGHTLINE_KAFKA_SASL_USERNAME "
             "and SIGHTLINE_KAFKA_SASL_PASSWORD_FILE"
         )
+    except IllegalSaslStateError:
+        return "it asks nobody for a password at this port: look at SIGHTLINE_KAFKA_SECURITY_PROTOCOL"
     except (KafkaError, OSError) as error:
         return cluster.why_not(error)
     return "no broker answered, and now one does"

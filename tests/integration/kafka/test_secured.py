@@ -35,12 +35,13 @@ class SecuredKafka(KafkaServer):
         self._store = directory / "broker.pem"
         self._store.write_text(self.keys["broker"].read_text() + self.certificates["broker"].read_text())
         super().__init__(directory / "kafka", heap_mb=256)
+        self.ports["PLAINTEXT"] = self.port
 
     @property
     @override
     def properties(self) -> Mapping[str, str]:
         plain = super().properties
-        secured = ",".join(f"{protocol}://127.0.0.1:{port}" for protocol, port in self.ports.items())
+        secured = ",".join(f"{protocol}://127.0.0.1:{self.ports[protocol]}" for protocol in PROTOCOLS)
         mapping = ",".join(f"{protocol}:{protocol}" for protocol in PROTOCOLS)
         login = f'{LOGIN} user_{NAME}="{PASSWORD}";'
         return {
@@ -143,7 +144,8 @@ async def test_certificates_that_nobody_trusts(
 
 
 @pytest.mark.parametrize(
-    ("spoken", "wanted"), [("PLAINTEXT", "SSL"), ("PLAINTEXT", "SASL_PLAINTEXT"), ("SSL", "SASL_PLAINTEXT")]
+    ("spoken", "wanted"),
+    [("PLAINTEXT", "SSL"), ("PLAINTEXT", "SASL_PLAINTEXT"), ("SSL", "SASL_PLAINTEXT"), ("SASL_PLAINTEXT", "PLAINTEXT")],
 )
 async def test_another_protocol_than_the_brokers(
     spoken: str, wanted: str, secured: SecuredKafka, settings: dict[str, str], monkeypatch: pytest.MonkeyPatch
