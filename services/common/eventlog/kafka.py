@@ -432,7 +432,7 @@ def _record(record: ConsumerRecord[Any, Any], topic: str) -> Record:
         record.key or b"",
         record.value or b"",
         tuple((name, value or b"") for name, value in record.headers),
-        record.timestamp,
+        max(record.timestamp, 0),  # -1 is none, and the client could not write it again
     )
 
 

@@ -75,6 +75,7 @@ async def test_whatever_a_producer_may_write_holds_nothing_up(
         records = await log.read(PREDICTIONS, 0, 0)
         assert [record.offset for record in records] == list(range(11))
         assert records[1].headers == (("caf?", b"1"), ("caf\u00e9", b""))
+        assert [record.time_unix_ms for record in records] == [1] * 8 + [0, 0, 1]
         dead = await log.read(DEAD_LETTERS, 0, 0)
         assert [dict(letter.headers)["sightline-offset"] for letter in dead] == [b"3", b"4", b"5", b"6", b"7", b"9"]
         assert dead[4].headers[0] == ("?", b"2")
