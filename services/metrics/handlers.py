@@ -7,18 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from services.common.documents import Read, Replace, State, UpdateMany, Write
-from services.common.eventlog.handling import Batch, Delivery, Handler, Outcome, Refused
+from services.common.documents import DeleteMany, Read, Replace, State, UpdateMany, Write
+from services.common.eventlog.handling import Batch, Delivery, Handler, Outcome, Outgoing, Refused
 from services.common.eventlog.placement import partitions_of
-from services.common.eventlog.topics import GROUND_TRUTH, PREDICTIONS
+from services.common.eventlog.topics import DATA_ROWS, GROUND_TRUTH, PREDICTIONS, row_key
 from services.common.readmodel import collections
+from services.common.readmodel.collections import under
 from services.common.row_checks import Invalid, check_id, checked_row, truth_faults
 from services.metrics.chunks import TRUTH_CHUNKS, ChunkBook
 from services.metrics.columns import prediction_table
-from services.metrics.memory import KnownRun, PartitionMemory, memory_id
+from services.metrics.memory import FIRST_DRAFT, KnownRun, PartitionMemory, memory_id
 from services.metrics.needs import first_reads
 from services.metrics.rows import NO_PAIRS, RUN_ROWS, RunRows, TooMuch
-from services.metrics.touches import Touches
+from services.metrics.touches import Touches, new_row_event
 from services.metrics.truths import TRUTHS, TruthBook
 
 ROW_PARTITIONS = collections.ROW_PARTITIONS.name
@@ -70,18 +71,28 @@ class RowsHandler(Handler):
                         said = event.predictions_upserted
                         row = checked_row(delivery, said, partitions[position])
                         _refuse(table.faults.get(position))
-                        run = work.run_of(event.project_id, said.dataset_id, said.run_id)
-                        work.rows.say(delivery, said, row, table.said[position], run)
+                        if not work.is_gone(said.dataset_id, said.run_id):
+                            run = work.run_of(event.project_id, said.dataset_id, said.run_id)
+                            if run and not run.has_class(table.highest_class.get(position, 0)):
+                                raise Invalid(f"a class id is above {run.highest_class}, the last that the run has")
+                            work.rows.say(delivery, said, row, table.said[position], run)
                     case "predictions_deleted":
                         taken = event.predictions_deleted
                         checked_row(delivery, taken, partitions[position])
                         _refuse(table.faults.get(position))
-                        run = work.run_of(event.project_id, taken.dataset_id, taken.run_id)
-                        work.rows.take_back(delivery, taken, table.said[position], run)
+                        if not work.is_gone(taken.dataset_id, taken.run_id):
+                            run = work.run_of(event.project_id, taken.dataset_id, taken.run_id)
+                            work.rows.take_back(delivery, taken, table.said[position], run)
                     case "ground_truth_replaced":
                         truth = event.ground_truth_replaced
                         row = checked_row(delivery, truth, partitions[position])
-                        work.replace_truth(delivery, row, truth_fault.get(position))
+                        if not work.is_gone(truth.dataset_id):
+                            work.replace_truth(delivery, row, truth_fault.get(position))
+                    case "ground_truth_removed":
+                        removed = event.ground_truth_removed
+                        row = checked_row(delivery, removed, partitions[position])
+                        if not work.is_gone(removed.dataset_id):
+                            work.remove_truth(delivery, row)
                     case "import_ended":
                         work.end_import(delivery)
                     case "marker":
@@ -121,25 +132,49 @@ class _Work:
             check_id("run_id", run_id)
         elif run.project_id != project_id or run.dataset_id != dataset_id:
             raise Invalid("the run is measured on another dataset")
+        elif run.sealed:
+            raise Invalid("the run is sealed: it takes no more predictions")
         return run
+
+    def is_gone(self, dataset_id: str, run_id: str = "") -> bool:
+        """Whether something was deleted. That wins: what still comes for it is passed over."""
+        return dataset_id in self._memory.deleted_datasets or run_id in self._memory.deleted_runs
 
     def replace_truth(self, delivery: Delivery, row: str, fault: str | None) -> None:
         """Apply `GroundTruthReplaced`, once it is complete."""
         columns = self._chunks.take(delivery, row, fault)
         if columns is None:
             return
-        dataset_id = delivery.event.ground_truth_replaced.dataset_id
-        draft = self._memory.draft(dataset_id)
+        said = delivery.event.ground_truth_replaced
+        draft = self._memory.draft(said.dataset_id)
+        if said.only_unlabelled and self._truths.at(row, draft) is not None:
+            return
         self._truths.replace(delivery, row, columns, draft)
-        runs = self._memory.runs_from(dataset_id, draft)
+        self._truth_changed(delivery, said.dataset_id, row, draft)
+
+    def remove_truth(self, delivery: Delivery, row: str) -> None:
+        """Apply `GroundTruthRemoved`."""
+        dataset_id = delivery.event.ground_truth_removed.dataset_id
+        draft = self._memory.draft(dataset_id)
+        self._chunks.forget_row(row)
+        self._truths.remove(row, draft)
+        self._truth_changed(delivery, dataset_id, row, draft)
+
+    def _truth_changed(
+        self, delivery: Delivery, dataset_id: str, row: str, since: int, *, settled: bool = False
+    ) -> None:
+        """Pair a row again for every run that is measured on it from a version on."""
+        runs = self._memory.runs_from(dataset_id, since)
         if runs:
-            self.rows.truth_changed(delivery, row, draft)
+            self.rows.truth_changed(delivery, row, since)
         for run_id in runs:
-            self._touches.touch(run_id, delivery)
+            self._touches.touch(run_id, delivery, settled=settled)
 
     def end_import(self, delivery: Delivery) -> None:
         """Apply `ImportEnded`: it touches its run whatever it changed."""
         event, ended = delivery.event, delivery.event.import_ended
+        if self.is_gone(ended.dataset_id, ended.run_id):
+            return
         if ended.run_id:
             self._touches.touch(ended.run_id, delivery, settled=True)
         else:
@@ -159,24 +194,72 @@ class _Work:
 
     def mark(self, delivery: Delivery) -> None:
         """Apply a marker, unless it repeats one: what it is about is measured again."""
-        event, marker = delivery.event, delivery.event.marker
-        topic, source_offset = delivery.topic, marker.source_offset
-        if self._memory.passed(topic, source_offset):
+        project_id, topic, marker = delivery.event.project_id, delivery.topic, delivery.event.marker
+        if self._memory.passed(topic, marker):
             return
+        self._memory = self._memory.after(topic, marker)
         match marker.WhichOneof("what"):
             case "run_created":
                 made = marker.run_created
-                self._memory = self._memory.after_run_created(topic, source_offset, event.project_id, made)
-                self.rows.pin(delivery, made.run_id, self._memory.runs[made.run_id])
-                self._touches.touch(made.run_id, delivery, settled=True)
+                if not self.is_gone(made.dataset_id, made.run_id):
+                    self._memory = self._memory.with_run(project_id, marker.source_offset, made)
+                    self.rows.pin(delivery, made.run_id, self._memory.runs[made.run_id])
+                    self._touches.touch(made.run_id, delivery, settled=True)
+            case "run_sealed":
+                self._memory = self._memory.with_sealed(marker.run_sealed.run_id, sealed=True)
+            case "run_reopened":
+                self._memory = self._memory.with_sealed(marker.run_reopened.run_id, sealed=False)
+            case "runs_deleted":
+                self._drop_runs(delivery, marker.runs_deleted.run_ids)
             case "version_committed":
                 committed = marker.version_committed
-                self._memory = self._memory.after_version_committed(topic, source_offset, committed)
-                self._chunks.forget(event.project_id, committed.dataset_id)
+                self._memory = self._memory.with_committed(committed)
+                self._chunks.forget(project_id, committed.dataset_id)
                 for run_id in self._memory.runs_on(committed.dataset_id, committed.dataset_version):
                     self._touches.touch(run_id, delivery, settled=True)
+            case "version_deleted":
+                gone = marker.version_deleted
+                self._drop_runs(delivery, gone.run_ids)
+                self._truths.drop_version(project_id, gone.dataset_id, gone.dataset_version)
+            case "dataset_deleted":
+                self._drop_dataset(delivery, marker.dataset_deleted.dataset_id, marker.dataset_deleted.run_ids)
+            case "row_deleted":
+                self._drop_row(delivery, marker.row_deleted.dataset_id, marker.row_deleted.global_key)
             case _:
                 raise Invalid("a marker that means nothing here")
+
+    def _drop_runs(self, delivery: Delivery, run_ids: Sequence[str]) -> None:
+        self._memory = self._memory.without_runs(run_ids)
+        self.rows.drop_runs(set(run_ids))
+        if run_ids:
+            of_runs = {"run_id": {"$in": list(run_ids)}, "partition": self._memory.partition}
+            self._general.append(DeleteMany(RUN_ROWS, of_runs))
+        for run_id in run_ids:
+            self._touches.deleted(run_id, delivery)
+
+    def _drop_dataset(self, delivery: Delivery, dataset_id: str, run_ids: Sequence[str]) -> None:
+        """Truth, and what runs say: also of runs that nobody has told of yet."""
+        project_id = delivery.event.project_id
+        self._drop_runs(delivery, run_ids)
+        self._memory = self._memory.without_dataset(dataset_id)
+        self.rows.drop_dataset(project_id, dataset_id)
+        self._truths.drop_dataset(project_id, dataset_id)
+        self._chunks.forget(project_id, dataset_id)
+        rows = {"row": under(project_id, dataset_id), "partition": self._memory.partition}
+        self._general.append(DeleteMany(RUN_ROWS, rows))
+
+    def _drop_row(self, delivery: Delivery, dataset_id: str, global_key: str) -> None:
+        """In the topic of truth the row's truth, in that of predictions what runs say of it."""
+        row = row_key(delivery.event.project_id, dataset_id, global_key)
+        if delivery.topic == GROUND_TRUTH:
+            self._chunks.forget_row(row)
+            self._truths.drop_row(row)
+            self._truth_changed(delivery, dataset_id, row, FIRST_DRAFT, settled=True)
+        else:
+            self.rows.drop_row(row)
+            self._general.append(DeleteMany(RUN_ROWS, {"row": row}))
+            for run_id in self._memory.runs_from(dataset_id, FIRST_DRAFT):
+                self._touches.touch(run_id, delivery, settled=True)
 
     def outcome(self, refused: Sequence[Refused]) -> Outcome:
         """What the batch amounts to. What concerns many rows is written first: rows that it names are known better."""
@@ -186,4 +269,12 @@ class _Work:
         writes = [*self._general, *self._chunks.writes(), *self._truths.writes(), *row_writes, *self._touches.writes()]
         if self._memory is not self._before:
             writes.append(Replace(ROW_PARTITIONS, self._memory.document()))
-        return Outcome(writes, self._touches.events(), [*refused, *self.rows.without_pairs()], self._memory)
+        refused = [*refused, *self.rows.unknown_classes(), *self.rows.without_pairs()]
+        return Outcome(writes, [*self._touches.events(), *self._new_rows()], refused, self._memory)
+
+    def _new_rows(self) -> list[Outgoing]:
+        """Rows that are made because a run that may do so predicted something there."""
+        return [
+            Outgoing(DATA_ROWS, row.row, new_row_event(cause, row.dataset_id, row.global_key), self._memory.partition)
+            for cause, row in self.rows.new_rows()
+        ]

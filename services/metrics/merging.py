@@ -27,6 +27,8 @@ TAKE_BACK = 16
 """Remove what has these identities."""
 NAMED = 32
 """Identities came with the event; otherwise they are of the content's first occurrence."""
+ADD = 64
+"""What has the same identity stays as it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,6 +240,8 @@ def _merge(
                     out_mark[to] = 0 if alone else 1
                     next_place[row] += 1
                     changed[row] = 1
+                    continue
+                if flags & ADD:
                     continue
                 old = out_source[to]
                 same = class_id[old] == class_id[i] and confidence[old] == confidence[i]

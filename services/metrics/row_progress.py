@@ -24,5 +24,10 @@ async def read_row_progress(store: ReadModel) -> RowProgress:
     }
 
 
+async def is_deleted(store: ReadModel, run_id: str) -> bool:
+    """Whether a row partition has heard that a run is gone for ever."""
+    return bool(await store.find(Read(ROW_PARTITIONS.name, {"_id": under(GROUP), "deleted_runs": run_id}, {"_id": 1})))
+
+
 def _partition(document: dict[str, Any]) -> int:
     return int(document["_id"].rpartition("/")[2])

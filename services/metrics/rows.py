@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,12 +14,17 @@ from services.common.readmodel import collections
 from services.common.row_limits import BATCH_BYTES, MOST_PREDICTIONS, PAIR_BYTES, PREDICTION_BYTES
 from services.metrics.columns import Block, PredictionTable
 from services.metrics.memory import KnownRun
-from services.metrics.merging import ALONE, CLEAR, NEW_IMPORT, Merged, Statements, merge
+from services.metrics.merging import ADD, ALONE, CLEAR, NAMED, NEW_IMPORT, TAKE_BACK, Merged, Statements, merge
 from services.metrics.pairing import pair
 from services.metrics.truths import Truth, TruthBook
 from sightline.evaluation import canonical_order
 from sightline.evaluation.evidence import Spans
-from sightline.wire.events.v1.predictions_pb2 import IMPORT_MODE_REPLACE, PredictionsDeleted, PredictionsUpserted
+from sightline.wire.events.v1.predictions_pb2 import (
+    IMPORT_MODE_ADD,
+    IMPORT_MODE_REPLACE,
+    PredictionsDeleted,
+    PredictionsUpserted,
+)
 
 RUN_ROWS = collections.RUN_ROWS.name
 NO_PAIRS = {"pair_count": 0, "pair_predictions": b"", "pair_truths": b"", "pair_overlaps": b""}
@@ -72,6 +77,8 @@ class RunRows:
         self._by_row: dict[str, list[RunRow]] = {}
         self._dropped: list[str] = []
         self._unpaired: dict[tuple[str, int], tuple[Delivery, int]] = {}
+        self._unknown_classes: dict[tuple[str, int], tuple[Delivery, int]] = {}
+        self._new: dict[str, tuple[Delivery, RunRow]] = {}
         for document in documents:
             self._add(
                 RunRow(
@@ -97,7 +104,11 @@ class RunRows:
             version = run and run.dataset_version
             run_row = RunRow(id, row, project_id, dataset_id, run_id, global_key, None, version, must_write=True)
             self._add(run_row)
+            if run and run.accepts_new_rows:
+                self._new[row] = delivery, run_row
         start, count, flags = block
+        if said.mode == IMPORT_MODE_ADD:
+            import_id, flags = "", flags | ADD
         flags |= _flags(import_id, run_row.import_id, replaces=said.mode == IMPORT_MODE_REPLACE)
         run_row.statements.append((start, count, flags))
         run_row.cause = delivery
@@ -121,6 +132,25 @@ class RunRows:
                 row.id = run_row_id(row.project_id, row.dataset_id, run_id, row.global_key, run)
                 row.dataset_version, row.cause, row.must_write = run.dataset_version, delivery, True
                 self._add(row)
+                self._take_back_unknown_classes(delivery, row, run)
+                if run.accepts_new_rows:
+                    self._new[row.row] = delivery, row
+
+    def drop_runs(self, run_ids: Collection[str]) -> None:
+        """What these runs say is taken away by a write that concerns all rows."""
+        for row in [row for row in self._rows.values() if row.run_id in run_ids]:
+            self._let_go(row)
+
+    def drop_row(self, row: str) -> None:
+        """The same for all that is said of a row."""
+        for run_row in list(self._by_row.get(row, ())):
+            self._let_go(run_row)
+
+    def drop_dataset(self, project_id: str, dataset_id: str) -> None:
+        """The same for all that is said of a dataset."""
+        of_dataset = project_id, dataset_id
+        for row in [row for row in self._rows.values() if (row.project_id, row.dataset_id) == of_dataset]:
+            self._let_go(row)
 
     def truth_changed(self, delivery: Delivery, row: str, version: int) -> None:
         """The truth of a row is another one from a version on."""
@@ -151,6 +181,17 @@ class RunRows:
         ]
         return writes, [(row.run_id, row.cause) for row in rows if row.cause is not None]
 
+    def new_rows(self) -> list[tuple[Delivery, RunRow]]:
+        """Rows that runs which may make rows have said something of for the first time, and what said it."""
+        return list(self._new.values())
+
+    def unknown_classes(self) -> list[Refused]:
+        """What made runs known that had waited with predictions of classes that they don't have."""
+        return [
+            Refused(cause, f"applied; but {count} predictions that waited for the run are of classes it doesn't have")
+            for cause, count in self._unknown_classes.values()
+        ]
+
     def without_pairs(self) -> list[Refused]:
         """What made rows whose pairs are too many to keep: `settle` has kept those rows without."""
         return [
@@ -166,9 +207,31 @@ class RunRows:
         self._rows[row.id] = row
         self._by_row.setdefault(row.row, []).append(row)
 
-    def _forget(self, row: RunRow) -> None:
+    def _take_back_unknown_classes(self, delivery: Delivery, row: RunRow, run: KnownRun) -> None:
+        blocks = [(start, count) for start, count, _ in row.statements]
+        if row.stored is not None:
+            start, count, _ = self._table.stored[row.stored["_id"]]
+            blocks.insert(0, (start, count))
+        unknown = [
+            start + place
+            for start, count in blocks
+            for place, class_id in enumerate(self._table.class_id[start : start + count].tolist())
+            if not run.has_class(class_id)
+        ]
+        if not unknown:
+            return
+        row.statements += [(entry, 1, TAKE_BACK | NAMED) for entry in unknown]
+        place = delivery.topic, delivery.offset
+        _, before = self._unknown_classes.get(place, (delivery, 0))
+        self._unknown_classes[place] = delivery, before + len(unknown)
+
+    def _let_go(self, row: RunRow) -> None:
         del self._rows[row.id]
         self._by_row[row.row].remove(row)
+        self._new.pop(row.row, None)
+
+    def _forget(self, row: RunRow) -> None:
+        self._let_go(row)
         if row.stored is not None:
             self._dropped.append(row.id)
 

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
-from services.common.documents import Read, Replace, State
+from services.common.documents import Delete, Read, Replace, State
 from services.common.eventlog.clock import Clock
 from services.common.eventlog.handling import Batch, Handler, Outcome
 from services.common.eventlog.topics import RUN_TOUCHED
@@ -23,6 +23,9 @@ from services.metrics.summaries import NOTHING, measure, summary_document
 GROUP = "metrics.runs"
 TOPICS = (RUN_TOUCHED,)
 RUN_SUMMARIES = collections.RUN_SUMMARIES.name
+
+DELETED_RUNS = "deleted runs"
+"""Where the loader names runs that are no more."""
 
 _REACH_SECONDS = 10.0
 
@@ -43,7 +46,8 @@ class RunsHandler(Handler):
 
     def handle(self, batch: Batch, state: State, memory: Any) -> Outcome:
         """One summary for each run that the batch touched."""
-        return Outcome([Replace(RUN_SUMMARIES, summary) for summary in state.get(RUN_SUMMARIES, ())])
+        gone = [Delete(RUN_SUMMARIES, run["_id"]) for run in state.get(DELETED_RUNS, ())]
+        return Outcome([*gone, *(Replace(RUN_SUMMARIES, summary) for summary in state.get(RUN_SUMMARIES, ()))])
 
 
 class Measuring:
@@ -53,12 +57,14 @@ class Measuring:
         self,
         columns: Columns,
         row_progress: Callable[[], Awaitable[RowProgress]],
+        is_deleted: Callable[[str], Awaitable[bool]],
         pacing: RunPacing,
         clock: Clock,
         observe: Callable[[float], None] = lambda _seconds: None,
     ) -> None:
         self._columns = columns
         self._row_progress = row_progress
+        self._is_deleted = is_deleted
         self._pacing = pacing
         self._clock = clock
         self._observe = observe
@@ -66,7 +72,13 @@ class Measuring:
     async def __call__(self, batch: Batch, memory: Any) -> State:
         """The summaries of all runs that the batch touched."""
         touched = {(d.event.project_id, d.event.run_touched.run_id): None for d in batch.deliveries}
-        return {RUN_SUMMARIES: [await self._summary(project_id, run_id) for project_id, run_id in touched]}
+        state: dict[str, list[dict[str, Any]]] = {RUN_SUMMARIES: [], DELETED_RUNS: []}
+        for project_id, run_id in touched:
+            if await self._is_deleted(run_id):
+                state[DELETED_RUNS].append({"_id": f"{project_id}/{run_id}"})
+            else:
+                state[RUN_SUMMARIES].append(await self._summary(project_id, run_id))
+        return state
 
     async def _summary(self, project_id: str, run_id: str) -> dict[str, Any]:
         now = await self._row_progress()

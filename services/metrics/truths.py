@@ -90,6 +90,32 @@ class TruthBook:
         self._rows.setdefault(row, []).append(truth)
         self._changed[truth.id] = truth
 
+    def remove(self, row: str, draft: int) -> None:
+        """The row is no longer labelled in the draft."""
+        self._close(row, draft)
+
+    def drop_row(self, row: str) -> None:
+        """Take away the truth of a row in every version."""
+        self._general.append(DeleteMany(TRUTHS, {"row": row}))
+        of_row = {id for id, document in self._stored.items() if document["row"] == row}
+        for id in of_row.union(truth.id for truth in self._rows.pop(row, ())):
+            self._stored.pop(id, None)
+            self._changed.pop(id, None)
+
+    def drop_dataset(self, project_id: str, dataset_id: str) -> None:
+        """Take away the truth of a dataset in this partition."""
+        mine = {"partition": self._partition, "project_id": project_id, "dataset_id": dataset_id}
+        self._general.append(DeleteMany(TRUTHS, mine))
+        prefix = row_key(project_id, dataset_id, "")
+        self._rows = {row: truths for row, truths in self._rows.items() if not row.startswith(prefix)}
+        self._stored = {id: document for id, document in self._stored.items() if not id.startswith(prefix)}
+        self._changed = {id: truth for id, truth in self._changed.items() if not id.startswith(prefix)}
+
+    def drop_version(self, project_id: str, dataset_id: str, version: int) -> None:
+        """Take away truth that only this version had."""
+        mine = {"partition": self._partition, "project_id": project_id, "dataset_id": dataset_id}
+        self._general.append(DeleteMany(TRUTHS, {**mine, "from": version, "to": version + 1}))
+
     def unlabel_others(self, project_id: str, dataset_id: str, import_id: str, draft: int) -> Sequence[str]:
         """Rows of the draft that an import didn't name lose their truth. Returns those of them that are known here."""
         others = {

@@ -58,12 +58,15 @@ class FakeColumns:
         self.steps.append(("reach", dict(revs)))
 
 
-async def summaries_of(columns: FakeColumns, *touches) -> list[dict]:
+async def summaries_of(columns: FakeColumns, *touches, deleted=()) -> list[dict]:
     async def row_progress():
         columns.steps.append("standing")
         return AT_5
 
-    measuring = Measuring(columns, row_progress, RunPacing(1), Clock())  # pyright: ignore
+    async def is_deleted(run_id: str) -> bool:
+        return run_id in deleted
+
+    measuring = Measuring(columns, row_progress, is_deleted, RunPacing(1), Clock())  # pyright: ignore
     batch = Batch(0, touches)
     outcome = RunsHandler().handle(batch, await measuring(batch, None), None)
     assert not outcome.events
