@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import msgspec
 
 from services.ingest.events import EventMaker
-from services.ingest.handlers.rows import SPLIT_NAMES
+from services.ingest.handlers.splits import SPLIT_NAMES
 from services.ingest.imports import Job, append_all
 from services.ingest.uploads import parse_ahead
 from sightline.formats.data_rows import DataRow, DataRowReader

@@ -6,7 +6,8 @@ Ids of documents begin with the project, so `under(...)` names all rows of a dat
 (an index less, and each index costs every write). `row` is `project/dataset/global_key`, the key of the row's events.
 Packed arrays are little-endian `bytes`, as on the wire.
 
-``datasets, dataset_versions, ontologies, models, model_runs, imports, catalog_decisions`` (ingest, catalog)
+``datasets, dataset_versions, ontologies, models, model_runs, run_configs, imports, catalog_decisions`` (ingest,
+catalog)
     datasets          _id project/dataset_id; dataset_id, name, ontology_id, draft (version number of the draft,
                       from 1), draft_digest (or null), draft_categories {str(COCO category id): class id},
                       open_imports [import ids], created_unix_ms, source_offset
@@ -16,7 +17,9 @@ Packed arrays are little-endian `bytes`, as on the wire.
                       (the last is the latest; class ids count from 1 and are never used again)
     models            _id project/model_id; model_id, name, ontology_id, created_unix_ms
     model_runs        _id project/run_id; run_id, name, model_id, dataset_id, dataset_version, ontology_id,
-                      ontology_version, state open|sealed, config, open_import (or null), created_unix_ms, source_offset
+                      ontology_version, splits [split] (its scope; none: all), accepts_new_rows, state open|sealed,
+                      config, open_import (or null), created_unix_ms, source_offset
+    run_configs       _id project/run_config_id; run_config_id, name, config, created_unix_ms
     imports           _id project/import_id; import_id, dataset_id, dataset_version, run_id (or null), format, mode,
                       state RUNNING|FINISHED|FAILED, failure, accepted, rejected, end_offsets {str(partition): offset},
                       begun_unix_ms, ended_unix_ms
@@ -122,6 +125,7 @@ MODEL_RUNS = Collection(
         Index(("project_id", "created_unix_ms")),
     ),
 )
+RUN_CONFIGS = Collection("run_configs", "ingest", "rebuilt", "project/run_config", _BY_NAME)
 IMPORTS = Collection(
     "imports", "ingest", "rebuilt", "project/import", (Index(("state",)), Index(("project_id", "run_id")))
 )
@@ -161,6 +165,7 @@ COLLECTIONS: tuple[Collection, ...] = (
     ONTOLOGIES,
     MODELS,
     MODEL_RUNS,
+    RUN_CONFIGS,
     IMPORTS,
     CATALOG_DECISIONS,
     DATA_ROWS,
