@@ -1,62 +1,21 @@
-"""Ingest over HTTP: transport, and nothing but transport."""
+"""Imports over HTTP: bodies that are streamed."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Body, Header, Path, Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import JSONResponse
 from starlette.requests import ClientDisconnect
 
 from services.common.runtime.errors import Problem
-from services.ingest.catalog import Granted
 from services.ingest.imports import Ended
+from services.ingest.rest.answers import IdInPath, Key, problems
 from services.ingest.service import Ingest
 from services.ingest.uploads import UploadBroken, unpacking
-from sightline.domain.catalog import (
-    ClassesAsked,
-    CommitAsked,
-    Dataset,
-    DatasetAsked,
-    DatasetVersion,
-    Model,
-    ModelAsked,
-    ModelRun,
-    ModelRunAsked,
-    Ontology,
-    OntologyAsked,
-)
 from sightline.domain.imports import ImportJob, TruthInspection
-from sightline.domain.names import DEFAULT_PROJECT, ID_PATTERN
-
-Key = Annotated[
-    str | None,
-    Header(
-        alias="Idempotency-Key",
-        min_length=1,
-        max_length=200,
-        description="Of the client's choosing: the same request again under the same key is done once.",
-    ),
-]
-IdInPath = Annotated[str, Path(min_length=1, max_length=64, pattern=ID_PATTERN)]
-
-PROBLEM: Mapping[str, Any] = {
-    "type": "object",
-    "properties": {
-        "type": {"type": "string", "format": "uri"},
-        "title": {"type": "string"},
-        "status": {"type": "integer"},
-        "detail": {"type": "string"},
-        "existing_id": {"type": "string", "description": "On a conflict: what is there already, or is still open."},
-    },
-}
-
-
-def _problems(**what: str) -> dict[int | str, dict[str, Any]]:
-    """The problems of a route, for OpenAPI."""
-    content = {"application/problem+json": {"schema": PROBLEM}}
-    return {int(status[1:]): {"description": text, "content": content} for status, text in what.items()}
+from sightline.domain.names import DEFAULT_PROJECT
 
 
 def _file(media_type: str, example: str) -> dict[str, Any]:
@@ -65,8 +24,7 @@ def _file(media_type: str, example: str) -> dict[str, Any]:
     return {"requestBody": {"required": True, "content": content}}
 
 
-_CREATE = _problems(_404="Something that is named is not there.", _409="The name is taken.", _422="Not valid.")
-_IMPORT = _problems(
+_IMPORT = problems(
     _404="There is no such thing.",
     _409="Another import has to end first: try again after Retry-After seconds.",
     _413="The upload is too large.",
@@ -82,82 +40,10 @@ _ROWS = """{"global_key": "a.jpg", "asset_url": "a.jpg", "width": 640, "height":
  "metadata": {"light": "dusk"}}"""
 
 
-def router(ingest: Ingest, *, upload_max_bytes: int) -> APIRouter:
-    """The routes of ingest."""
+def routes_of_imports(ingest: Ingest, *, upload_max_bytes: int) -> APIRouter:
+    """The routes that take files."""
     routes = APIRouter(prefix="/v1")
     project = DEFAULT_PROJECT
-
-    @routes.post(
-        "/ontologies",
-        summary="Make an ontology",
-        tags=["catalog"],
-        status_code=201,
-        response_model=Ontology,
-        responses=_CREATE,
-    )
-    async def create_ontology(asked: OntologyAsked, key: Key = None) -> Response:
-        """Class ids count from 1 in the order given."""
-        return _granted(await ingest.create_ontology(project, asked, key))
-
-    @routes.post(
-        "/ontologies/{ontology_id}/versions",
-        summary="Add classes to an ontology",
-        tags=["catalog"],
-        status_code=201,
-        response_model=Ontology,
-        responses={200: {"model": Ontology, "description": "All of them were there."}, **_CREATE},
-    )
-    async def add_classes(ontology_id: IdInPath, asked: ClassesAsked, key: Key = None) -> Response:
-        """Adds the classes that are missing, as a new version, and answers with the latest."""
-        return _granted(await ingest.add_classes(project, ontology_id, asked.classes, key))
-
-    @routes.post(
-        "/datasets",
-        summary="Make a dataset",
-        tags=["catalog"],
-        status_code=201,
-        response_model=Dataset,
-        responses=_CREATE,
-    )
-    async def create_dataset(asked: DatasetAsked, key: Key = None) -> Response:
-        """It begins with an empty draft, version 1."""
-        return _granted(await ingest.create_dataset(project, asked, key))
-
-    @routes.post(
-        "/datasets/{dataset_id}/versions:commit",
-        summary="Commit the draft of a dataset",
-        tags=["catalog"],
-        status_code=201,
-        response_model=DatasetVersion,
-        responses={
-            200: {"model": DatasetVersion, "description": "That version is committed already."},
-            **_problems(_404="There is no such dataset.", _409="An import of truth is open, or it isn't the draft."),
-        },
-    )
-    async def commit_version(
-        dataset_id: IdInPath, asked: Annotated[CommitAsked | None, Body()] = None, key: Key = None
-    ) -> Response:
-        """Answered when every row partition has been told: truth that is sent afterwards belongs to the next draft."""
-        return _granted(await ingest.commit_version(project, dataset_id, asked.version if asked else None, key))
-
-    @routes.post(
-        "/models", summary="Make a model", tags=["catalog"], status_code=201, response_model=Model, responses=_CREATE
-    )
-    async def create_model(asked: ModelAsked, key: Key = None) -> Response:
-        """A model has an ontology, and any number of runs."""
-        return _granted(await ingest.create_model(project, asked, key))
-
-    @routes.post(
-        "/model-runs",
-        summary="Make a run of a model",
-        tags=["catalog"],
-        status_code=201,
-        response_model=ModelRun,
-        responses=_CREATE,
-    )
-    async def create_model_run(asked: ModelRunAsked, key: Key = None) -> Response:
-        """Its name is unique for its model; it is measured on one version of one dataset."""
-        return _granted(await ingest.create_model_run(project, asked, key))
 
     @routes.post(
         "/datasets/{dataset_id}/data-rows:import",
@@ -234,10 +120,6 @@ def router(ingest: Ingest, *, upload_max_bytes: int) -> APIRouter:
         return _ended(await ingest.import_predictions(project, run_id, mode, body, key))
 
     return routes
-
-
-def _granted(granted: Granted) -> Response:
-    return JSONResponse(granted.body, granted.status)
 
 
 def _ended(ended: Ended) -> Response:
