@@ -24,6 +24,7 @@ PATIENCE_SECONDS = 30.0
 
 _TITLES = {
     "not-found": "no such thing in this project",
+    "step-missing": "something has to be done before this",
     "not-now": "not possible in the state that things are in",
     "invalid-request": "the request is not valid",
     "name-taken": "the name is taken",

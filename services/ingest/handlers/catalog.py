@@ -30,7 +30,7 @@ from sightline.wire.events.v1.markers_pb2 import Marker
 
 CATALOG_GROUP = "ingest.catalog"
 
-PASSING = ("import-open", "not-now")
+PASSING = ("import-open", "not-now", "step-missing")
 """Problems that time may solve: a request that came to one is decided anew when it is repeated."""
 
 MARKER_TOPICS = {

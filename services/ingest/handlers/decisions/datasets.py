@@ -6,6 +6,7 @@ from services.ingest.handlers.catalog_state import DATASET_VERSIONS, DATASETS, M
 from services.ingest.handlers.decisions.decision import (
     Decision,
     Place,
+    absent,
     fail_open_imports,
     import_open,
     refused,
@@ -13,6 +14,7 @@ from services.ingest.handlers.decisions.decision import (
     taken,
 )
 from services.ingest.handlers.decisions.runs import drop_runs
+from sightline.domain.steps import DATASET, ONTOLOGY
 from sightline.wire.events.v1.catalog_pb2 import (
     CommitDatasetVersion,
     CreateDataset,
@@ -28,7 +30,7 @@ def create_dataset(catalog: CatalogState, at: Place, ask: CreateDataset) -> Deci
     if there := catalog.named(DATASETS, at.project_id, ask.name):
         return taken("a dataset of this name exists", there["dataset_id"])
     if catalog.get(ONTOLOGIES, at.project_id, ask.ontology_id) is None:
-        return refused(404, "there is no such ontology")
+        return absent(ONTOLOGY)
     body = {"dataset_id": ask.dataset_id, "name": ask.name, "ontology_id": ask.ontology_id, "draft": 1}
     catalog.put(
         DATASETS,
@@ -50,7 +52,7 @@ def commit_dataset_version(catalog: CatalogState, at: Place, ask: CommitDatasetV
     """Make a version of the draft; what follows belongs to the next one."""
     dataset = catalog.get(DATASETS, at.project_id, ask.dataset_id)
     if dataset is None:
-        return refused(404, "there is no such dataset")
+        return absent(DATASET)
     version = ask.dataset_version or dataset["draft"]
     body = {"dataset_id": ask.dataset_id, "version": version}
     if version < dataset["draft"]:
@@ -81,7 +83,7 @@ def update_dataset(catalog: CatalogState, at: Place, ask: UpdateDataset) -> Deci
     """Give a dataset another name."""
     dataset = catalog.get(DATASETS, at.project_id, ask.dataset_id)
     if dataset is None:
-        return refused(404, "there is no such dataset")
+        return absent(DATASET)
     there = catalog.named(DATASETS, at.project_id, ask.name)
     if there is not None and there["_id"] != dataset["_id"]:
         return taken("a dataset of this name exists", there["dataset_id"])
@@ -94,7 +96,7 @@ def delete_dataset(catalog: CatalogState, at: Place, ask: DeleteDataset) -> Deci
     """Delete a dataset, its versions, and the runs that are measured on it. Rows and truth go by the marker."""
     dataset = catalog.get(DATASETS, at.project_id, ask.dataset_id)
     if dataset is None:
-        return refused(404, "there is no such dataset")
+        return absent(DATASET)
     of_dataset = {"project_id": at.project_id, "dataset_id": ask.dataset_id}
     run_ids = drop_runs(catalog, catalog.find(MODEL_RUNS, **of_dataset))
     for version in catalog.find(DATASET_VERSIONS, **of_dataset):
@@ -110,7 +112,7 @@ def delete_dataset_version(catalog: CatalogState, at: Place, ask: DeleteDatasetV
     """Delete a committed version, and the runs that are measured on it. Its number never returns."""
     dataset = catalog.get(DATASETS, at.project_id, ask.dataset_id)
     if dataset is None:
-        return refused(404, "there is no such dataset")
+        return absent(DATASET)
     if ask.dataset_version == dataset["draft"]:
         return refused(409, "this version is the draft: it can't be deleted, only the dataset can")
     version = catalog.get(DATASET_VERSIONS, at.project_id, ask.dataset_id, ask.dataset_version)

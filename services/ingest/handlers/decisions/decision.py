@@ -9,6 +9,7 @@ from typing import Any, Literal, cast
 
 from services.ingest.handlers.catalog_state import IMPORTS, CatalogState, Fields
 from sightline.domain.json_values import json_fault
+from sightline.domain.steps import Step
 from sightline.wire.events.v1.markers_pb2 import Marker
 
 
@@ -34,10 +35,20 @@ class Place:
     offset: int
 
 
-def refused(status: int, detail: str) -> Decision:
+def refused(status: int, detail: str, mended_by: Step | None = None) -> Decision:
     """The request can't be granted as it is."""
     problem = {404: "not-found", 409: "not-now", 422: "invalid-request"}[status]
-    return Decision("refused", status, {}, problem, detail)
+    return Decision("refused", status, mended_by.hint() if mended_by else {}, problem, detail)
+
+
+def absent(step: Step) -> Decision:
+    """What the request rests on is not there; how it is made."""
+    return refused(404, f"there is no such {step.makes}", step)
+
+
+def step_missing(step: Step, detail: str) -> Decision:
+    """Something has to be done before."""
+    return Decision("refused", 409, step.hint(), "step-missing", detail)
 
 
 def taken(detail: str, existing_id: str) -> Decision:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from services.ingest.handlers.catalog_state import DATASETS, IMPORTS, MODEL_RUNS, CatalogState, Fields
-from services.ingest.handlers.decisions.decision import Decision, Place, import_open, refused
+from services.ingest.handlers.decisions.decision import Decision, Place, absent, import_open, refused
+from sightline.domain.steps import DATASET, REOPENED, RUN
 from sightline.wire.events.v1.catalog_pb2 import BeginImport, EndImport
 from sightline.wire.events.v1.predictions_pb2 import IMPORT_MODE_ADD, IMPORT_MODE_REPLACE, IMPORT_MODE_UPSERT
 
@@ -24,9 +25,9 @@ def begin_import(catalog: CatalogState, at: Place, ask: BeginImport) -> Decision
     if ask.run_id:
         run = catalog.get(MODEL_RUNS, at.project_id, ask.run_id)
         if run is None:
-            return refused(404, "there is no such model run")
+            return absent(RUN)
         if run["state"] != "open":
-            return refused(409, "the run is sealed: it takes no more predictions")
+            return refused(409, "the run is sealed: it takes no more predictions", REOPENED)
         dataset_id, version = run["dataset_id"], run["dataset_version"]
         if ask.mode == IMPORT_MODE_REPLACE:
             if run["open_import"]:
@@ -35,7 +36,7 @@ def begin_import(catalog: CatalogState, at: Place, ask: BeginImport) -> Decision
     else:
         dataset = catalog.get(DATASETS, at.project_id, ask.dataset_id)
         if dataset is None:
-            return refused(404, "there is no such dataset")
+            return absent(DATASET)
         dataset_id, version = ask.dataset_id, dataset["draft"]
         if ask.format != DATA_ROWS_FORMAT:
             if dataset["open_imports"]:

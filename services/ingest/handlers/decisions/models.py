@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from services.ingest.handlers.catalog_state import MODEL_RUNS, MODELS, ONTOLOGIES, CatalogState
-from services.ingest.handlers.decisions.decision import Decision, Place, fail_open_imports, refused, shown, taken
+from services.ingest.handlers.decisions.decision import Decision, Place, absent, fail_open_imports, shown, taken
 from services.ingest.handlers.decisions.runs import drop_runs
+from sightline.domain.steps import MODEL, ONTOLOGY
 from sightline.wire.events.v1.catalog_pb2 import CreateModel, DeleteModel, UpdateModel
 from sightline.wire.events.v1.markers_pb2 import Marker, RunsDeleted
 
@@ -14,7 +15,7 @@ def create_model(catalog: CatalogState, at: Place, ask: CreateModel) -> Decision
     if there := catalog.named(MODELS, at.project_id, ask.name):
         return taken("a model of this name exists", there["model_id"])
     if catalog.get(ONTOLOGIES, at.project_id, ask.ontology_id) is None:
-        return refused(404, "there is no such ontology")
+        return absent(ONTOLOGY)
     body = {"model_id": ask.model_id, "name": ask.name, "ontology_id": ask.ontology_id}
     catalog.put(
         MODELS,
@@ -33,7 +34,7 @@ def update_model(catalog: CatalogState, at: Place, ask: UpdateModel) -> Decision
     """Give a model another name."""
     model = catalog.get(MODELS, at.project_id, ask.model_id)
     if model is None:
-        return refused(404, "there is no such model")
+        return absent(MODEL)
     there = catalog.named(MODELS, at.project_id, ask.name)
     if there is not None and there["_id"] != model["_id"]:
         return taken("a model of this name exists", there["model_id"])
@@ -46,7 +47,7 @@ def delete_model(catalog: CatalogState, at: Place, ask: DeleteModel) -> Decision
     """Delete a model with its runs. What they predicted goes by the marker."""
     model = catalog.get(MODELS, at.project_id, ask.model_id)
     if model is None:
-        return refused(404, "there is no such model")
+        return absent(MODEL)
     runs = catalog.find(MODEL_RUNS, project_id=at.project_id, model_id=ask.model_id)
     for run in runs:
         fail_open_imports(catalog, at, "the model was deleted", run_id=run["run_id"])

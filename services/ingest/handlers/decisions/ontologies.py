@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from services.ingest.handlers.catalog_state import DATASETS, MODELS, ONTOLOGIES, CatalogState, Fields
-from services.ingest.handlers.decisions.decision import Decision, Place, refused, taken
+from services.ingest.handlers.decisions.decision import Decision, Place, absent, refused, taken
 from sightline.domain.kinds import KINDS
+from sightline.domain.steps import ONTOLOGY
 from sightline.wire.events.v1.catalog_pb2 import (
     CreateOntology,
     CreateOntologyVersion,
@@ -69,7 +70,7 @@ def create_ontology_version(catalog: CatalogState, at: Place, ask: CreateOntolog
     """Add the classes that are missing, as the next version."""
     ontology = catalog.get(ONTOLOGIES, at.project_id, ask.ontology_id)
     if ontology is None:
-        return refused(404, "there is no such ontology")
+        return absent(ONTOLOGY)
     latest = ontology["versions"][-1]
     used = [c["id"] for version in ontology["versions"] for c in version["classes"]]
     new = _classes(ask.classes, latest["classes"], max(used, default=0) + 1)
@@ -87,7 +88,7 @@ def update_ontology(catalog: CatalogState, at: Place, ask: UpdateOntology) -> De
     """Give an ontology another name."""
     ontology = catalog.get(ONTOLOGIES, at.project_id, ask.ontology_id)
     if ontology is None:
-        return refused(404, "there is no such ontology")
+        return absent(ONTOLOGY)
     there = catalog.named(ONTOLOGIES, at.project_id, ask.name)
     if there is not None and there["_id"] != ontology["_id"]:
         return taken("an ontology of this name exists", there["ontology_id"])
@@ -100,7 +101,7 @@ def delete_ontology(catalog: CatalogState, at: Place, ask: DeleteOntology) -> De
     """Delete an ontology that nothing rests on."""
     ontology = catalog.get(ONTOLOGIES, at.project_id, ask.ontology_id)
     if ontology is None:
-        return refused(404, "there is no such ontology")
+        return absent(ONTOLOGY)
     for collection, what in ((DATASETS, "dataset"), (MODELS, "model")):
         for user in catalog.find(collection, project_id=at.project_id, ontology_id=ask.ontology_id):
             return refused(409, f"the {what} {user[f'{what}_id']} has this ontology: delete that first")

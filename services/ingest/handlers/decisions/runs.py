@@ -18,14 +18,17 @@ from services.ingest.handlers.catalog_state import (
 from services.ingest.handlers.decisions.decision import (
     Decision,
     Place,
+    absent,
     fail_open_imports,
     import_open,
     parsed_config,
     refused,
     shown,
+    step_missing,
     taken,
 )
 from services.ingest.handlers.splits import SPLIT_NAMES
+from sightline.domain.steps import CLASSES, CONFIG, DATASET, MODEL, RUN
 from sightline.wire.events.v1.catalog_pb2 import (
     CreateModelRun,
     CreateRunConfig,
@@ -60,7 +63,7 @@ def create_model_run(catalog: CatalogState, at: Place, ask: CreateModelRun) -> D
     model = catalog.get(MODELS, at.project_id, ask.model_id)
     dataset = catalog.get(DATASETS, at.project_id, ask.dataset_id)
     if model is None or dataset is None:
-        return refused(404, f"there is no such {'dataset' if model else 'model'}")
+        return absent(DATASET if model else MODEL)
     if model["ontology_id"] != dataset["ontology_id"]:
         return refused(422, "the model and the dataset have different ontologies")
     dataset_version = ask.dataset_version or dataset["draft"]
@@ -73,11 +76,13 @@ def create_model_run(catalog: CatalogState, at: Place, ask: CreateModelRun) -> D
     latest = ontology["versions"][-1]["version"] if ontology else 0
     if ask.ontology_version > latest:
         return refused(422, f"the ontology has no such version: its latest is {latest}")
+    ontology_version = ask.ontology_version or latest
+    classes: list[Fields] = ontology["versions"][ontology_version - 1]["classes"] if ontology else []
+    if not classes:
+        return step_missing(CLASSES, "the ontology has no classes in this version, so the run could predict none")
     config = _config(catalog, at, ask)
     if isinstance(config, Decision):
         return config
-    ontology_version = ask.ontology_version or latest
-    classes: list[Fields] = ontology["versions"][ontology_version - 1]["classes"] if ontology else []
     body: Fields = {
         "run_id": ask.run_id,
         "name": ask.name,
@@ -121,14 +126,14 @@ def _config(catalog: CatalogState, at: Place, ask: CreateModelRun) -> Fields | D
     if ask.config_json:
         return refused(422, "a run has a config of its own or a saved one, not both")
     saved = catalog.get(RUN_CONFIGS, at.project_id, ask.run_config_id)
-    return refused(404, "there is no such saved config") if saved is None else saved["config"]
+    return absent(CONFIG) if saved is None else saved["config"]
 
 
 def update_model_run(catalog: CatalogState, at: Place, ask: UpdateModelRun) -> Decision:
     """Give a run another name or config."""
     run = catalog.get(MODEL_RUNS, at.project_id, ask.run_id)
     if run is None:
-        return refused(404, "there is no such model run")
+        return absent(RUN)
     changed = dict(run)
     if ask.HasField("name"):
         there = catalog.named(MODEL_RUNS, at.project_id, run["model_id"], ask.name)
@@ -155,7 +160,7 @@ def delete_model_run(catalog: CatalogState, at: Place, ask: DeleteModelRun) -> D
     """Delete a run. What it predicted goes by the marker."""
     run = catalog.get(MODEL_RUNS, at.project_id, ask.run_id)
     if run is None:
-        return refused(404, "there is no such model run")
+        return absent(RUN)
     fail_open_imports(catalog, at, "the run was deleted", run_id=ask.run_id)
     deleted = RunsDeleted(run_ids=drop_runs(catalog, [run]))
     marker = Marker(source_offset=at.offset, runs_deleted=deleted)
@@ -166,7 +171,7 @@ def seal_model_run(catalog: CatalogState, at: Place, ask: SealModelRun) -> Decis
     """Let a run take no more predictions."""
     run = catalog.get(MODEL_RUNS, at.project_id, ask.run_id)
     if run is None:
-        return refused(404, "there is no such model run")
+        return absent(RUN)
     if run["state"] == "sealed":
         return Decision("exists", 200, shown(run, *_SHOWN))
     for document in catalog.find(IMPORTS, project_id=at.project_id, run_id=ask.run_id, state="RUNNING"):
@@ -181,7 +186,7 @@ def reopen_model_run(catalog: CatalogState, at: Place, ask: ReopenModelRun) -> D
     """Let a sealed run take predictions again."""
     run = catalog.get(MODEL_RUNS, at.project_id, ask.run_id)
     if run is None:
-        return refused(404, "there is no such model run")
+        return absent(RUN)
     if run["state"] == "open":
         return Decision("exists", 200, shown(run, *_SHOWN))
     opened = {**run, "state": "open"}
@@ -214,6 +219,6 @@ def delete_run_config(catalog: CatalogState, at: Place, ask: DeleteRunConfig) ->
     """Forget a saved config. Runs that were made with it have their copies."""
     saved = catalog.get(RUN_CONFIGS, at.project_id, ask.run_config_id)
     if saved is None:
-        return refused(404, "there is no such saved config")
+        return absent(CONFIG)
     catalog.delete(RUN_CONFIGS, saved)
     return Decision("done", 200, {"run_config_id": ask.run_config_id})
