@@ -28,6 +28,18 @@ _ROWS_AN_UPDATE = 10_000
 TOPICS = (GROUND_TRUTH, PREDICTIONS)
 """In the order in which a batch presents them."""
 
+_TOLD = {
+    "run_created": (PREDICTIONS,),
+    "run_sealed": (PREDICTIONS,),
+    "run_reopened": (PREDICTIONS,),
+    "runs_deleted": (PREDICTIONS,),
+    "version_committed": (GROUND_TRUTH,),
+    "version_deleted": TOPICS,
+    "dataset_deleted": TOPICS,
+    "row_deleted": TOPICS,
+}
+"""Markers, and where they come: their places at the source are in order there."""
+
 
 class RowsHandler(Handler):
     """Keeps `truths`, `run_rows` and the memory of a row partition."""
@@ -147,10 +159,10 @@ class _Work:
             return
         said = delivery.event.ground_truth_replaced
         draft = self._memory.draft(said.dataset_id)
-        if said.only_unlabelled and self._truths.at(row, draft) is not None:
+        if said.only_unlabelled and self._truths.at(row, draft.version) is not None:
             return
         self._truths.replace(delivery, row, columns, draft)
-        self._truth_changed(delivery, said.dataset_id, row, draft)
+        self._truth_changed(delivery, said.dataset_id, row, draft.version)
 
     def remove_truth(self, delivery: Delivery, row: str) -> None:
         """Apply `GroundTruthRemoved`."""
@@ -158,7 +170,7 @@ class _Work:
         draft = self._memory.draft(dataset_id)
         self._chunks.forget_row(row)
         self._truths.remove(row, draft)
-        self._truth_changed(delivery, dataset_id, row, draft)
+        self._truth_changed(delivery, dataset_id, row, draft.version)
 
     def _truth_changed(
         self, delivery: Delivery, dataset_id: str, row: str, since: int, *, settled: bool = False
@@ -173,6 +185,8 @@ class _Work:
     def end_import(self, delivery: Delivery) -> None:
         """Apply `ImportEnded`: it touches its run whatever it changed."""
         event, ended = delivery.event, delivery.event.import_ended
+        if (delivery.topic == PREDICTIONS) != bool(ended.run_id) or (ended.run_id and ended.unlabel_others):
+            raise Invalid("an import of predictions names its run, and one of truth names none")
         if self.is_gone(ended.dataset_id, ended.run_id):
             return
         if ended.run_id:
@@ -183,22 +197,25 @@ class _Work:
             return
         draft = self._memory.draft(ended.dataset_id)
         lost = self._truths.unlabel_others(event.project_id, ended.dataset_id, ended.import_id, draft)
-        runs = self._memory.runs_from(ended.dataset_id, draft)
+        runs = self._memory.runs_from(ended.dataset_id, draft.version)
         for run_id in runs:
             self._touches.touch(run_id, delivery, settled=True)
         if not runs:
             return
         for start in range(0, len(lost), _ROWS_AN_UPDATE):
-            rows = {"row": {"$in": lost[start : start + _ROWS_AN_UPDATE]}, "dataset_version": {"$gte": draft}}
+            rows = {"row": {"$in": lost[start : start + _ROWS_AN_UPDATE]}, "dataset_version": {"$gte": draft.version}}
             self._general.append(UpdateMany(RUN_ROWS, rows, {"$set": NO_PAIRS}))
 
     def mark(self, delivery: Delivery) -> None:
         """Apply a marker, unless it repeats one: what it is about is measured again."""
         project_id, topic, marker = delivery.event.project_id, delivery.topic, delivery.event.marker
+        what = marker.WhichOneof("what") or ""
+        if topic not in _TOLD.get(what, ()):
+            raise Invalid(f"{what or 'a marker that says nothing'} means nothing in {topic}")
         if self._memory.passed(topic, marker):
             return
         self._memory = self._memory.after(topic, marker)
-        match marker.WhichOneof("what"):
+        match what:
             case "run_created":
                 made = marker.run_created
                 if not self.is_gone(made.dataset_id, made.run_id):
@@ -220,22 +237,29 @@ class _Work:
             case "version_deleted":
                 gone = marker.version_deleted
                 self._drop_runs(delivery, gone.run_ids)
-                self._truths.drop_version(project_id, gone.dataset_id, gone.dataset_version)
+                if topic == GROUND_TRUTH:
+                    self._drop_version(project_id, gone.dataset_id, gone.dataset_version)
             case "dataset_deleted":
                 self._drop_dataset(delivery, marker.dataset_deleted.dataset_id, marker.dataset_deleted.run_ids)
             case "row_deleted":
                 self._drop_row(delivery, marker.row_deleted.dataset_id, marker.row_deleted.global_key)
             case _:
-                raise Invalid("a marker that means nothing here")
+                pass
 
     def _drop_runs(self, delivery: Delivery, run_ids: Sequence[str]) -> None:
         self._memory = self._memory.without_runs(run_ids)
         self.rows.drop_runs(set(run_ids))
         if run_ids:
             of_runs = {"run_id": {"$in": list(run_ids)}, "partition": self._memory.partition}
-            self._general.append(DeleteMany(RUN_ROWS, of_runs))
+            self._general.append(DeleteMany(RUN_ROWS, of_runs, for_good=True))
         for run_id in run_ids:
             self._touches.deleted(run_id, delivery)
+
+    def _drop_version(self, project_id: str, dataset_id: str, version: int) -> None:
+        """Truth that no other version has."""
+        if not self.is_gone(dataset_id):
+            self._memory = self._memory.without_version(dataset_id, version)
+        self._truths.drop_versions(project_id, dataset_id, self._memory.deleted_with(dataset_id, version))
 
     def _drop_dataset(self, delivery: Delivery, dataset_id: str, run_ids: Sequence[str]) -> None:
         """Truth, and what runs say: also of runs that nobody has told of yet."""
@@ -246,7 +270,7 @@ class _Work:
         self._truths.drop_dataset(project_id, dataset_id)
         self._chunks.forget(project_id, dataset_id)
         rows = {"row": under(project_id, dataset_id), "partition": self._memory.partition}
-        self._general.append(DeleteMany(RUN_ROWS, rows))
+        self._general.append(DeleteMany(RUN_ROWS, rows, for_good=True))
 
     def _drop_row(self, delivery: Delivery, dataset_id: str, global_key: str) -> None:
         """In the topic of truth the row's truth, in that of predictions what runs say of it."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 from services.common.documents import Document
+from services.common.splits import split_names
 from sightline.wire.events.v1.markers_pb2 import MARKER_SOURCE_DATA_ROWS, Marker, RunCreated, VersionCommitted
 
 GROUP = "metrics.rows"
@@ -24,6 +25,14 @@ def marker_stream(topic: str, marker: Marker) -> str:
     return f"{topic}<data-rows" if marker.source == MARKER_SOURCE_DATA_ROWS else topic
 
 
+class Draft(NamedTuple):
+    """The version that truth belongs to which comes now."""
+
+    version: int
+    kept: int
+    """Versions from this one up to the draft are all deleted: truth that began there and has ended is in none."""
+
+
 @dataclass(frozen=True, slots=True)
 class KnownRun:
     """A run that a marker has told of, and the version it is measured on."""
@@ -36,6 +45,8 @@ class KnownRun:
     """Its classes are 1 to this; 0: not known."""
     accepts_new_rows: bool = False
     sealed: bool = False
+    splits: tuple[str, ...] = ()
+    """Its scope: rows of these splits alone; none: all."""
 
     def has_class(self, class_id: int) -> bool:
         """Whether its ontology version has a class."""
@@ -57,10 +68,18 @@ class PartitionMemory:
     deleted_runs: frozenset[str] = frozenset()
     deleted_datasets: frozenset[str] = frozenset()
     """Such ids never return: what still comes for them is passed over."""
+    deleted_versions: Mapping[str, frozenset[int]] = field(default_factory=dict[str, frozenset[int]])
+    """By dataset."""
 
-    def draft(self, dataset_id: str) -> int:
+    def draft(self, dataset_id: str) -> Draft:
         """The version that truth belongs to which comes now."""
-        return self.drafts.get(dataset_id, FIRST_DRAFT)
+        version = self.drafts.get(dataset_id, FIRST_DRAFT)
+        return Draft(version, self._deleted_around(dataset_id, version).start)
+
+    def deleted_with(self, dataset_id: str, version: int) -> range:
+        """Deleted versions around one of them: truth that began and ended in there is in no version."""
+        around = self._deleted_around(dataset_id, version)
+        return range(around.start, max(around.stop, version + 1))
 
     def runs_from(self, dataset_id: str, version: int) -> Sequence[str]:
         """Runs that are measured on this version of a dataset, or on a later one."""
@@ -87,6 +106,7 @@ class PartitionMemory:
             source_offset,
             made.highest_class_id,
             made.accepts_new_rows,
+            splits=split_names(made.splits),
         )
         return replace(self, runs={**self.runs, made.run_id: run})
 
@@ -106,11 +126,28 @@ class PartitionMemory:
     def without_dataset(self, dataset_id: str) -> PartitionMemory:
         """The memory once a dataset is deleted."""
         drafts = {dataset: draft for dataset, draft in self.drafts.items() if dataset != dataset_id}
-        return replace(self, drafts=drafts, deleted_datasets=self.deleted_datasets | {dataset_id})
+        versions = {dataset: gone for dataset, gone in self.deleted_versions.items() if dataset != dataset_id}
+        deleted = self.deleted_datasets | {dataset_id}
+        return replace(self, drafts=drafts, deleted_versions=versions, deleted_datasets=deleted)
+
+    def without_version(self, dataset_id: str, version: int) -> PartitionMemory:
+        """The memory once a version of a dataset is deleted."""
+        gone = self.deleted_versions.get(dataset_id, frozenset()) | {version}
+        return replace(self, deleted_versions={**self.deleted_versions, dataset_id: gone})
 
     def with_committed(self, committed: VersionCommitted) -> PartitionMemory:
         """The memory once a version is committed: the next one is the draft."""
         return replace(self, drafts={**self.drafts, committed.dataset_id: committed.dataset_version + 1})
+
+    def _deleted_around(self, dataset_id: str, version: int) -> range:
+        """The deleted versions next to a version, on either side."""
+        gone = self.deleted_versions.get(dataset_id, frozenset[int]())
+        first = last = version
+        while first - 1 in gone:
+            first -= 1
+        while last in gone:
+            last += 1
+        return range(first, last)
 
     @cached_property
     def _runs_of(self) -> Mapping[str, Sequence[tuple[str, int]]]:
@@ -127,10 +164,11 @@ class PartitionMemory:
         return PartitionMemory(
             partition,
             document["markers"],
-            {run_id: KnownRun(**run) for run_id, run in document["runs"].items()},
+            {run_id: KnownRun(**{**run, "splits": tuple(run.get("splits", ()))}) for run_id, run in _runs(document)},
             document["drafts"],
             frozenset(document.get("deleted_runs", ())),
             frozenset(document.get("deleted_datasets", ())),
+            {dataset: frozenset(gone) for dataset, gone in document.get("deleted_versions", {}).items()},
         )
 
     def document(self) -> dict[str, Any]:
@@ -138,8 +176,13 @@ class PartitionMemory:
         return {
             "_id": memory_id(self.partition),
             "markers": dict(self.markers),
-            "runs": {run_id: asdict(run) for run_id, run in self.runs.items()},
+            "runs": {run_id: {**asdict(run), "splits": list(run.splits)} for run_id, run in self.runs.items()},
             "drafts": dict(self.drafts),
             "deleted_runs": sorted(self.deleted_runs),
             "deleted_datasets": sorted(self.deleted_datasets),
+            "deleted_versions": {dataset: sorted(gone) for dataset, gone in self.deleted_versions.items()},
         }
+
+
+def _runs(document: Document) -> Iterable[tuple[str, Mapping[str, Any]]]:
+    return document["runs"].items()

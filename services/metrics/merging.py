@@ -29,6 +29,8 @@ NAMED = 32
 """Identities came with the event; otherwise they are of the content's first occurrence."""
 ADD = 64
 """What has the same identity stays as it is."""
+CLASSES = 128
+"""The run's classes are known now: what is of a higher class than `start` goes. Says nothing itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,8 @@ class Merged:
     """What rows hold after their statements. Row r has the entries `rows.start[r] ..` of every column.
 
     `source` is where the content lies in the prediction columns; `changed` says whether a row differs from what was
-    stored (import marks count as well); `overfull` whether it held more than it may after any of its statements.
+    stored (import marks count as well); `overfull` whether it held more than it may after any of its statements;
+    `unknown` how many went because of their class.
     """
 
     rows: Spans
@@ -57,6 +60,7 @@ class Merged:
     next_place: Ints
     changed: Ints
     overfull: Ints
+    unknown: Ints
 
 
 def merge(
@@ -90,6 +94,7 @@ def merge(
         next_place.copy(),
         np.zeros(len(start), np.int32),
         np.zeros(len(start), np.int32),
+        np.zeros(len(start), np.int32),
     )
     _merge(
         statements.start,
@@ -114,6 +119,7 @@ def merge(
         merged.next_place,
         merged.changed,
         merged.overfull,
+        merged.unknown,
     )
     return merged
 
@@ -151,6 +157,7 @@ def _merge(
     next_place: OutInts,
     changed: OutInts,
     overfull: OutInts,
+    unknown: OutInts,
 ) -> None:
     """Each row builds its entries in its part of the output, in a hash table by identity; then closes the gaps.
 
@@ -188,6 +195,14 @@ def _merge(
             if flags & NEW_IMPORT:
                 for entry in range(entries):
                     out_mark[base + entry] = 0
+            if flags & CLASSES:
+                for entry in range(entries):
+                    if out_source[base + entry] >= 0 and class_id[out_source[base + entry]] > statement_start[s]:
+                        out_source[base + entry] = -1
+                        live -= 1
+                        unknown[row] += 1
+                        changed[row] = 1
+                continue
             alone = flags & ALONE != 0
             for i in range(statement_start[s], statement_start[s] + statement_count[s]):
                 low, high = identity[i, 0], identity[i, 1]

@@ -73,13 +73,13 @@ def first_reads(batch: Batch, memory: PartitionMemory) -> list[Read]:
         named = sorted(row for rows in truth_rows.values() for row in rows)
         reads.append(Read(TRUTH_CHUNKS, {"row": {"$in": named}}))
     for dataset_id, named in truth_rows.items():
-        draft = memory.draft(dataset_id)
+        draft = memory.draft(dataset_id).version
         if memory.runs_from(dataset_id, draft):
             reads.append(Read(RUN_ROWS, {"row": {"$in": sorted(named)}, "dataset_version": {"$gte": draft}}))
     if created:
         reads.append(Read(RUN_ROWS, {"partition": batch.partition, "run_id": {"$in": sorted(created)}}))
     for project_id, dataset_id, import_id in ended:
-        if memory.runs_from(dataset_id, memory.draft(dataset_id)):
+        if memory.runs_from(dataset_id, memory.draft(dataset_id).version):
             others: dict[str, Any] = {
                 "partition": batch.partition,
                 "dataset_id": dataset_id,

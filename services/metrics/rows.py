@@ -14,11 +14,11 @@ from services.common.readmodel import collections
 from services.common.row_limits import BATCH_BYTES, MOST_PREDICTIONS, PAIR_BYTES, PREDICTION_BYTES
 from services.metrics.columns import Block, PredictionTable
 from services.metrics.memory import KnownRun
-from services.metrics.merging import ADD, ALONE, CLEAR, NAMED, NEW_IMPORT, TAKE_BACK, Merged, Statements, merge
+from services.metrics.merging import ADD, ALONE, CLASSES, CLEAR, NEW_IMPORT, Merged, Statements, merge
 from services.metrics.pairing import pair
 from services.metrics.truths import Truth, TruthBook
 from sightline.evaluation import canonical_order
-from sightline.evaluation.evidence import Spans
+from sightline.evaluation.evidence import MINIMUM_OVERLAP, Spans
 from sightline.wire.events.v1.predictions_pb2 import (
     IMPORT_MODE_ADD,
     IMPORT_MODE_REPLACE,
@@ -27,7 +27,13 @@ from sightline.wire.events.v1.predictions_pb2 import (
 )
 
 RUN_ROWS = collections.RUN_ROWS.name
-NO_PAIRS = {"pair_count": 0, "pair_predictions": b"", "pair_truths": b"", "pair_overlaps": b""}
+NO_PAIRS = {
+    "pair_count": 0,
+    "pair_predictions": b"",
+    "pair_truths": b"",
+    "pair_overlaps": b"",
+    "least_overlap": MINIMUM_OVERLAP,
+}
 
 
 class TooMuch(Exception):
@@ -61,6 +67,8 @@ class RunRow:
     cause: Delivery | None = None
     """The last delivery that may have changed it."""
     must_write: bool = False
+    pinned: Delivery | None = None
+    """What made its run known, if that is in the batch."""
 
 
 class RunRows:
@@ -105,7 +113,7 @@ class RunRows:
             run_row = RunRow(id, row, project_id, dataset_id, run_id, global_key, None, version, must_write=True)
             self._add(run_row)
             if run and run.accepts_new_rows:
-                self._new[row] = delivery, run_row
+                self._new[id] = delivery, run_row
         start, count, flags = block
         if said.mode == IMPORT_MODE_ADD:
             import_id, flags = "", flags | ADD
@@ -131,10 +139,12 @@ class RunRows:
             if row.project_id == run.project_id and row.dataset_id == run.dataset_id:
                 row.id = run_row_id(row.project_id, row.dataset_id, run_id, row.global_key, run)
                 row.dataset_version, row.cause, row.must_write = run.dataset_version, delivery, True
+                row.pinned = delivery
                 self._add(row)
-                self._take_back_unknown_classes(delivery, row, run)
+                if run.highest_class:
+                    row.statements.append((run.highest_class, 0, CLASSES))
                 if run.accepts_new_rows:
-                    self._new[row.row] = delivery, row
+                    self._new[row.id] = delivery, row
 
     def drop_runs(self, run_ids: Collection[str]) -> None:
         """What these runs say is taken away by a write that concerns all rows."""
@@ -170,6 +180,9 @@ class RunRows:
         merged = self._merge(rows)
         if merged.overfull.any():
             raise TooMuch(f"a run has at most {MOST_PREDICTIONS:,} predictions of a row: with these it would have more")
+        for row, unknown in zip(rows, merged.unknown.tolist(), strict=True):
+            if unknown:
+                _note(self._unknown_classes, row.pinned, unknown)
         changed = merged.changed.tolist()
         places = [i for i, row in enumerate(rows) if row.must_write or changed[i]]
         if not places:
@@ -182,8 +195,14 @@ class RunRows:
         return writes, [(row.run_id, row.cause) for row in rows if row.cause is not None]
 
     def new_rows(self) -> list[tuple[Delivery, RunRow]]:
-        """Rows that runs which may make rows have said something of for the first time, and what said it."""
-        return list(self._new.values())
+        """Rows that runs which may make rows have said something of for the first time, and what said it.
+
+        By the place of what said it, then by row: a repeat is known by that order.
+        """
+        first: dict[str, tuple[Delivery, RunRow]] = {}
+        for cause, row in sorted(self._new.values(), key=lambda new: (new[0].offset, new[1].row)):
+            first.setdefault(row.row, (cause, row))
+        return list(first.values())
 
     def unknown_classes(self) -> list[Refused]:
         """What made runs known that had waited with predictions of classes that they don't have."""
@@ -207,28 +226,10 @@ class RunRows:
         self._rows[row.id] = row
         self._by_row.setdefault(row.row, []).append(row)
 
-    def _take_back_unknown_classes(self, delivery: Delivery, row: RunRow, run: KnownRun) -> None:
-        blocks = [(start, count) for start, count, _ in row.statements]
-        if row.stored is not None:
-            start, count, _ = self._table.stored[row.stored["_id"]]
-            blocks.insert(0, (start, count))
-        unknown = [
-            start + place
-            for start, count in blocks
-            for place, class_id in enumerate(self._table.class_id[start : start + count].tolist())
-            if not run.has_class(class_id)
-        ]
-        if not unknown:
-            return
-        row.statements += [(entry, 1, TAKE_BACK | NAMED) for entry in unknown]
-        place = delivery.topic, delivery.offset
-        _, before = self._unknown_classes.get(place, (delivery, 0))
-        self._unknown_classes[place] = delivery, before + len(unknown)
-
     def _let_go(self, row: RunRow) -> None:
         del self._rows[row.id]
         self._by_row[row.row].remove(row)
-        self._new.pop(row.row, None)
+        self._new.pop(row.id, None)
 
     def _forget(self, row: RunRow) -> None:
         self._let_go(row)
@@ -291,7 +292,7 @@ class RunRows:
         )
         for row, (start, count, next_place), (first_pair, pair_count, least) in zip(rows, spans, paired, strict=True):
             if least == np.inf:
-                self._note_unpaired(row)
+                _note(self._unpaired, row.cause, 1)
             end, last_pair = start + count, first_pair + pair_count
             document: dict[str, Any] = {
                 "_id": row.id,
@@ -324,11 +325,13 @@ class RunRows:
         if size > BATCH_BYTES and not self._one_event:
             raise TooMuch(f"{size:,} bytes of rows at once")
 
-    def _note_unpaired(self, row: RunRow) -> None:
-        if row.cause is not None:
-            place = row.cause.topic, row.cause.offset
-            _, count = self._unpaired.get(place, (row.cause, 0))
-            self._unpaired[place] = row.cause, count + 1
+
+def _note(notes: dict[tuple[str, int], tuple[Delivery, int]], cause: Delivery | None, count: int) -> None:
+    """Add to what is said of a delivery."""
+    if cause is not None:
+        place = cause.topic, cause.offset
+        _, before = notes.get(place, (cause, 0))
+        notes[place] = cause, before + count
 
 
 def _flags(import_id: str, stored_import: str, *, replaces: bool) -> int:
@@ -354,6 +357,7 @@ def _only(merged: Merged, rows: Sequence[int]) -> Merged:
         merged.next_place[rows],
         merged.changed[rows],
         merged.overfull[rows],
+        merged.unknown[rows],
     )
 
 

@@ -25,7 +25,9 @@ def new_row_event(cause: Delivery, dataset_id: str, global_key: str) -> Event:
         producer=PRODUCER,
         schema_version=SCHEMA_VERSION,
         traceparent=cause.event.traceparent,
-        data_row_upserted=DataRowUpserted(dataset_id=dataset_id, global_key=global_key, only_new=True),
+        data_row_upserted=DataRowUpserted(
+            dataset_id=dataset_id, global_key=global_key, only_new=True, source_offset=cause.offset
+        ),
     )
 
 

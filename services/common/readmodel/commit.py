@@ -15,6 +15,7 @@ from pymongo.errors import DocumentTooLarge, DuplicateKeyError, OperationFailure
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
+from services.common.documents import DeleteMany, Write
 from services.common.progress import BatchTooLarge, CommitUnknown, LostRace
 from services.common.readmodel.abandoned import IDLE_SECONDS, end_abandoned
 from services.common.readmodel.collections import PROGRESS
@@ -24,6 +25,8 @@ _TRANSIENT = "TransientTransactionError"
 _UNKNOWN = "UnknownTransactionCommitResult"
 _TOO_LARGE = {257, 10334}  # TransactionTooLarge, BSONObjectTooLarge
 _TAKEN = 11000  # DuplicateKey
+_PIECE = 2_000
+"""Documents deleted at once: some tenths of a second."""
 _NO_ROOM = 388  # TransactionTooLargeForCache: what else is in the cache has a part in it, so it may pass
 
 
@@ -68,6 +71,19 @@ async def commit(
         if time.monotonic() > begun + IDLE_SECONDS / 2:
             await end_abandoned(client)
         await asyncio.sleep(pause)
+
+
+async def clear_for_good(database: Database, writes: Sequence[Write]) -> None:
+    """Take away, piece by piece, what is deleted for good and is too much for one transaction.
+
+    Nothing of it comes back whatever becomes of the batch, so it needn't go at once with the rest; the transaction then
+    deletes what is left.
+    """
+    for write in writes:
+        if isinstance(write, DeleteMany) and write.for_good:
+            collection = database[write.collection]
+            while len(found := await collection.find(write.filter, {"_id": 1}, limit=_PIECE).to_list(None)) == _PIECE:
+                await collection.delete_many({"_id": {"$in": [document["_id"] for document in found]}})
 
 
 async def _write(

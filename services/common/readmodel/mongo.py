@@ -28,7 +28,7 @@ from pymongo.write_concern import WriteConcern
 from services.common.documents import Read, Write
 from services.common.progress import ANOTHER_LOG, Progress
 from services.common.readmodel.collections import COLLECTIONS, PROGRESS, Collection
-from services.common.readmodel.commit import commit
+from services.common.readmodel.commit import clear_for_good, commit
 from services.common.readmodel.driver import APP_NAME, Client, Database, Document, bulk_write
 from services.common.readmodel.packing import pack_progress, progress_id, unpack_progress
 from services.common.readmodel.paging import Order, Page, beyond, place_of, total_order
@@ -211,6 +211,7 @@ class ReadModel:
         self, group: str, partition: int, *, expected_rev: int, progress: Progress, writes: Sequence[Write]
     ) -> None:
         """Store the writes in their order, and `progress`, in one transaction. See `ProgressStore.commit`."""
+        await clear_for_good(self._database, writes)
         await commit(
             self._client,
             self._database,

@@ -8,8 +8,8 @@ from typing import Any
 
 from services.common.documents import Document
 from services.common.eventlog.topics import row_key
+from services.common.splits import split_names
 from services.common.truth_chunks import ChunkedTruth
-from services.ingest.handlers.splits import SPLIT_NAMES
 from sightline.wire.events.v1.markers_pb2 import MARKER_SOURCE_DATA_ROWS, Marker
 
 FIRST_DRAFT = 1
@@ -41,6 +41,8 @@ class RowsMemory:
     deleted_datasets: frozenset[str] = frozenset()
     incomplete: Mapping[str, ChunkedTruth] = field(default_factory=dict[str, ChunkedTruth])
     """What has come of truths that come in chunks, by row, until they are complete."""
+    made_row: tuple[int, str] = (-1, "")
+    """The latest row that a run made: its place at the source, and the row."""
 
     def draft(self, dataset_id: str) -> int:
         """Version number of a dataset's draft."""
@@ -58,10 +60,9 @@ class RowsMemory:
                 committed = marker.version_committed
                 drafts = {**told.drafts, committed.dataset_id: committed.dataset_version + 1}
                 return replace(told, drafts=drafts).without_chunks(project_id, committed.dataset_id)
-            case "run_created":
+            case "run_created" if marker.run_created.dataset_id not in told.deleted_datasets:
                 made = marker.run_created
-                splits = tuple(SPLIT_NAMES[split] for split in made.splits if split in SPLIT_NAMES)
-                run = ScopedRun(project_id, made.dataset_id, splits)
+                run = ScopedRun(project_id, made.dataset_id, split_names(made.splits))
                 return replace(told, scoped_runs={**told.scoped_runs, made.run_id: run})
             case "runs_deleted":
                 return told._without_runs(marker.runs_deleted.run_ids)
@@ -78,6 +79,10 @@ class RowsMemory:
                 return told.with_chunks(row, None)
             case _:
                 return told
+
+    def after_made_row(self, source_offset: int, row: str) -> RowsMemory:
+        """The memory once a row that a run made is handled."""
+        return replace(self, made_row=(source_offset, row))
 
     def with_chunks(self, row: str, come: ChunkedTruth | None) -> RowsMemory:
         """The memory with what has come of a row's truth; None: nothing that will ever be complete."""
@@ -114,6 +119,7 @@ class RowsMemory:
             },
             frozenset(document.get("deleted_datasets", ())),
             {each["row"]: _chunked(each) for each in document.get("incomplete", ())},
+            _made_row(*document.get("made_row", (-1, ""))),
         )
 
     def document(self, id: str) -> dict[str, Any]:
@@ -124,8 +130,13 @@ class RowsMemory:
             "runs": {run_id: {**asdict(run), "splits": list(run.splits)} for run_id, run in self.scoped_runs.items()},
             "drafts": dict(self.drafts),
             "deleted_datasets": sorted(self.deleted_datasets),
+            "made_row": list(self.made_row),
             "incomplete": [{"row": row, **asdict(come)} for row, come in self.incomplete.items()],
         }
+
+
+def _made_row(source_offset: int, row: str) -> tuple[int, str]:
+    return source_offset, row
 
 
 def _chunked(document: Mapping[str, Any]) -> ChunkedTruth:

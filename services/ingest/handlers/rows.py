@@ -12,9 +12,9 @@ from services.common.eventlog.placement import partitions_of
 from services.common.eventlog.topics import GROUND_TRUTH, PREDICTIONS, RUN_TOUCHED, SCHEMA_VERSION, row_key
 from services.common.readmodel import collections
 from services.common.row_checks import Invalid, NamesARow, checked_row, truth_faults
+from services.common.splits import SPLIT_NAMES
 from services.common.truth_chunks import ChunkRefused, follow
 from services.ingest.handlers.row_memory import RowsMemory
-from services.ingest.handlers.splits import SPLIT_NAMES
 from sightline.domain.json_values import json_fault
 from sightline.domain.splits import UNASSIGNED
 from sightline.wire.events.v1.data_rows_pb2 import DataRowDeleted, DataRowUpserted
@@ -82,7 +82,7 @@ class _Rows:
     def drop_dataset(self, project_id: str, dataset_id: str) -> None:
         """Take away all rows of a dataset in this partition, also those that the batch doesn't name."""
         mine = {"project_id": project_id, "dataset_id": dataset_id, "partition": self._partition}
-        self._general.append(DeleteMany(DATA_ROWS, mine))
+        self._general.append(DeleteMany(DATA_ROWS, mine, for_good=True))
         for row in self.of_dataset(project_id, dataset_id):
             del self._rows[row["_id"]]
             self._changed.discard(row["_id"])
@@ -158,9 +158,11 @@ class RowsHandler(Handler):
                         checked_row(delivery, event.ground_truth_removed, partitions[position])
                         work.unlabel(delivery, event.ground_truth_removed)
                     case "import_ended":
+                        if event.import_ended.run_id:
+                            raise Invalid("an import of truth names no run")
                         work.end_import(event.project_id, event.import_ended)
                     case "marker":
-                        work.mark(delivery.topic, event.project_id, event.marker)
+                        work.mark(delivery)
                     case _:
                         raise Invalid(f"{payload or 'an event without payload'} is not known here")
             except (Invalid, ChunkRefused) as reason:
@@ -176,12 +178,17 @@ class _Work:
         self._before = self._memory = memory
         self._partition = partition
         self._markers: list[Outgoing] = []
-        self._touched: dict[str, Delivery] = {}
+        self._touched: dict[str, tuple[Delivery, bool]] = {}
 
     def upsert(self, delivery: Delivery, said: DataRowUpserted) -> None:
         """Make or change a row."""
         if self._is_gone(said):
             return
+        if said.HasField("source_offset"):
+            made = said.source_offset, delivery.key
+            if made <= self._memory.made_row:
+                return
+            self._memory = self._memory.after_made_row(*made)
         project_id = delivery.event.project_id
         before = self._rows.get(project_id, said.dataset_id, said.global_key)
         if said.only_new and before["known"]:
@@ -246,12 +253,16 @@ class _Work:
             if any(i["to"] is None and i["import_id"] != said.import_id for i in row["labelled"]):
                 self._rows.put({**row, "labelled": _closed(row["labelled"], draft)})
 
-    def mark(self, topic: str, project_id: str, marker: Marker) -> None:
+    def mark(self, delivery: Delivery) -> None:
         """Apply a marker, unless it repeats one."""
+        topic, project_id, marker = delivery.topic, delivery.event.project_id, delivery.event.marker
         if self._memory.passed(topic, marker):
             return
         self._memory = self._memory.after_marker(topic, project_id, marker)
         match marker.WhichOneof("what"):
+            case "run_created" if marker.run_created.run_id in self._memory.scoped_runs:
+                # Splits that were set before weren't told: who measured the run already may have missed them.
+                self._touched[marker.run_created.run_id] = delivery, True
             case "dataset_deleted":
                 self._rows.drop_dataset(project_id, marker.dataset_deleted.dataset_id)
             case "row_deleted":
@@ -288,13 +299,14 @@ class _Work:
         for run_id, run in self._memory.scoped_runs.items():
             here = (run.project_id, run.dataset_id) == (project_id, dataset_id)
             if here and (before in run.splits) != (after in run.splits):
-                self._touched[run_id] = cause
+                _, settled = self._touched.get(run_id, (cause, False))
+                self._touched[run_id] = cause, settled
 
     def _touches(self) -> list[Outgoing]:
         events: list[Outgoing] = []
-        for run_id, cause in self._touched.items():
+        for run_id, (cause, settled) in self._touched.items():
             event = _derived(cause, f"{ROWS_GROUP}/{self._partition}/{cause.topic}/{cause.offset}/{run_id}")
-            event.run_touched.CopyFrom(RunTouched(run_id=run_id, row_partition=self._partition))
+            event.run_touched.CopyFrom(RunTouched(run_id=run_id, row_partition=self._partition, settled=settled))
             events.append(Outgoing(RUN_TOUCHED, run_id, event))
         return events
 
