@@ -12,5 +12,5 @@ SPLIT_NAMES = dict(zip((SPLIT_TRAINING, SPLIT_VALIDATION, SPLIT_TEST, SPLIT_UNAS
 
 def split_names(splits: Iterable[int]) -> tuple[str, ...]:
     """Names of those that are known, in order."""
-    known = {number: name for number, name in SPLIT_NAMES.items()}
-    return tuple(sorted({known[split] for split in splits if split in known}))
+    wanted = set(splits)
+    return tuple(sorted(name for number, name in SPLIT_NAMES.items() if number in wanted))

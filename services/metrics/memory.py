@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -164,7 +164,7 @@ class PartitionMemory:
         return PartitionMemory(
             partition,
             document["markers"],
-            {run_id: KnownRun(**{**run, "splits": tuple(run.get("splits", ()))}) for run_id, run in _runs(document)},
+            {run_id: _known_run(run) for run_id, run in document["runs"].items()},
             document["drafts"],
             frozenset(document.get("deleted_runs", ())),
             frozenset(document.get("deleted_datasets", ())),
@@ -184,5 +184,6 @@ class PartitionMemory:
         }
 
 
-def _runs(document: Document) -> Iterable[tuple[str, Mapping[str, Any]]]:
-    return document["runs"].items()
+def _known_run(stored: Mapping[str, Any]) -> KnownRun:
+    run = KnownRun(**stored)
+    return replace(run, splits=tuple(run.splits))

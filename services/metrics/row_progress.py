@@ -11,11 +11,11 @@ from services.common.readmodel.mongo import ReadModel
 from services.metrics.memory import GROUP
 
 
-async def read_row_progress(store: ReadModel) -> RowProgress:
-    """Progress and markers of all row partitions, of one moment."""
+async def read_row_progress(store: ReadModel, group: str) -> RowProgress:
+    """Progress and markers of a group in all row partitions, of one moment."""
     async with store.snapshot() as moment:
-        progress = await moment.find(Read(PROGRESS.name, {"_id": under(GROUP)}, {"rev": 1, "offsets": 1}))
-        memories = await moment.find(Read(ROW_PARTITIONS.name, {"_id": under(GROUP)}, {"markers": 1}))
+        progress = await moment.find(Read(PROGRESS.name, {"_id": under(group)}, {"rev": 1, "offsets": 1}))
+        memories = await moment.find(Read(ROW_PARTITIONS.name, {"_id": under(group)}, {"markers": 1}))
     markers = {_partition(each): each["markers"] for each in memories}
     return {
         partition: PartitionState(rev=each["rev"], offsets=each["offsets"], markers=markers.get(partition, {}))

@@ -16,7 +16,8 @@ from services.common.eventlog.handling import Batch, Handler, Outcome
 from services.common.eventlog.topics import RUN_TOUCHED
 from services.common.readmodel import collections
 from services.common.readmodel.columns import Columns, UnknownRun
-from services.common.readmodel.following import RowProgress
+from services.common.readmodel.following import ACCEPTING, RowProgress
+from services.common.readmodel.following import GROUP as ROWS_GROUP
 from services.metrics.pacing import RunPacing
 from services.metrics.summaries import NOTHING, measure, summary_document
 
@@ -56,7 +57,7 @@ class Measuring:
     def __init__(
         self,
         columns: Columns,
-        row_progress: Callable[[], Awaitable[RowProgress]],
+        row_progress: Callable[[str], Awaitable[RowProgress]],
         is_deleted: Callable[[str], Awaitable[bool]],
         pacing: RunPacing,
         clock: Clock,
@@ -81,13 +82,14 @@ class Measuring:
         return state
 
     async def _summary(self, project_id: str, run_id: str) -> dict[str, Any]:
-        now = await self._row_progress()
+        now, accepted = await self._row_progress(ROWS_GROUP), None
         numbers, cost = NOTHING, 0.0
         try:
             async with self._columns.run(project_id, run_id) as view:
-                await view.reach({partition: at["rev"] for partition, at in now.items()}, _REACH_SECONDS)
+                scope: RowProgress = await self._row_progress(ACCEPTING) if view.splits else {}
+                await view.reach(_revs(now), _REACH_SECONDS, _revs(scope))
                 moment = view.current
-                now = moment.progress
+                now, accepted = moment.progress, moment.accepted
                 begun = self._clock.now()
                 numbers = await asyncio.to_thread(measure, moment.evidence)
                 cost = self._clock.now() - begun
@@ -97,5 +99,15 @@ class Measuring:
         self._pacing.measured(run_id, cost)
         self._observe(cost)
         return summary_document(
-            project_id, run_id, numbers, now, computed_unix_ms=self._clock.unix_ms(), cost_ms=round(1000 * cost, 3)
+            project_id,
+            run_id,
+            numbers,
+            now,
+            accepted,
+            computed_unix_ms=self._clock.unix_ms(),
+            cost_ms=round(1000 * cost, 3),
         )
+
+
+def _revs(progress: RowProgress) -> dict[int, int]:
+    return {partition: at["rev"] for partition, at in progress.items()}

@@ -48,10 +48,12 @@ catalog)
 
 ``row_partitions`` (one document per group and partition, written by the group's owner): what markers have told
     _id group/partition; markers {topic: highest source_offset handled}, runs {run_id: {project_id, dataset_id,
-    dataset_version, source_offset}}, drafts {dataset_id: draft version number (absent: 1)}
+    dataset_version, source_offset, highest_class, accepts_new_rows, sealed, splits}}, drafts {dataset_id: draft version
+    number (absent: 1)}, deleted_runs, deleted_datasets, deleted_versions {dataset_id: [version]}
 
 ``run_summaries`` (metrics, run owner): the default numbers of a run and what they rest on
     _id project/run_id; run_id, version {str(partition): {rev, offsets {topic: next}, markers {topic: source_offset}}},
+    scope_version (the same of data rows, where the run's scope rests on their splits; or null),
     coco {name: value or null}, coco_classes {str(class id): {...}}, counts (at the operating point: {iou,
     confidence, true_positive, false_positive, false_negative, classes {str(class id): the same three}}), rows,
     rows_predicted, predictions, truths, computed_unix_ms, cost_ms

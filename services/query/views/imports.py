@@ -138,7 +138,8 @@ async def _measured(sources: Sources, job: Document) -> bool:
     if run is None or summary is None:
         return False
     version = await reads.one(DATASET_VERSIONS, run["dataset_id"], str(run["dataset_version"]))
-    return measured(job, run, version, summary["version"], sources.row_partitions)
+    scoped = not run.get("splits") or in_scope(run, summary["scope_version"] or {}, sources.row_partitions)
+    return scoped and measured(job, run, version, summary["version"], sources.row_partitions)
 
 
 def measured(
@@ -151,6 +152,14 @@ def measured(
         for partition in range(row_partitions)
     )
     return marked and applied(job, summary_version, topic=PREDICTIONS)
+
+
+def in_scope(run: Document, scope_version: Progress, row_partitions: int) -> bool:
+    """Whether a summary rests on the splits of all rows that were there when its run was made."""
+    return all(
+        _marker(scope_version, partition, DATA_ROWS_TOPIC) >= run["source_offset"]
+        for partition in range(row_partitions)
+    )
 
 
 def applied(job: Document, progress: Progress, *, topic: str) -> bool:

@@ -45,7 +45,7 @@ class FakeColumns:
         truth["annotations"] = [{"image_id": 1, "category_id": 1, "bbox": BOX, "area": 100.0, "iscrowd": 0}]
         results = [{"image_id": 1, "category_id": 1, "bbox": BOX, "score": 0.9}]
         evidence, _ = evidence_of_coco(truth, results)
-        self.current = SimpleNamespace(evidence=evidence, progress=AT_6)
+        self.current = SimpleNamespace(evidence=evidence, progress=AT_6, accepted=None)
 
     @contextlib.asynccontextmanager
     async def run(self, project_id: str, run_id: str):
@@ -54,12 +54,14 @@ class FakeColumns:
         self.steps.append(("look at", project_id, run_id))
         yield self
 
-    async def reach(self, revs, timeout: float) -> None:
+    splits = ()
+
+    async def reach(self, revs, timeout: float, accepted) -> None:
         self.steps.append(("reach", dict(revs)))
 
 
 async def summaries_of(columns: FakeColumns, *touches, deleted=()) -> list[dict]:
-    async def row_progress():
+    async def row_progress(_group: str):
         columns.steps.append("standing")
         return AT_5
 
