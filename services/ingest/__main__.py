@@ -6,12 +6,14 @@ from services.common.eventlog.consumer import RunLoop
 from services.common.eventlog.topics import CATALOG, DATA_ROWS, GROUND_TRUTH
 from services.common.runtime.service import Context, Parts, run_service
 from services.ingest.catalog import Catalog
+from services.ingest.data_rows import DataRows
 from services.ingest.handlers import CATALOG_GROUP, ROWS_GROUP, CatalogHandler, RowsHandler
 from services.ingest.import_predictions import PredictionImport
 from services.ingest.import_truth import TruthImport
 from services.ingest.imports import Imports, Reaper
 from services.ingest.rest import router
 from services.ingest.service import Ingest
+from services.ingest.steps import Steps
 
 
 async def build(context: Context) -> Parts:
@@ -29,7 +31,12 @@ async def build(context: Context) -> Parts:
     catalog = Catalog(log, store, catalog_loop)
     imports = Imports(catalog, store, log)
     ingest = Ingest(
-        catalog, imports, TruthImport(log, store, rows_loop), PredictionImport(log, store, rows_loop, imports)
+        catalog,
+        imports,
+        TruthImport(log, store, rows_loop),
+        PredictionImport(log, store, rows_loop, imports),
+        DataRows(log, store, rows_loop, imports),
+        Steps(store, log, rows_loop),
     )
     return Parts(
         routers=[router(ingest, upload_max_bytes=context.settings.upload_max_bytes)],

@@ -64,7 +64,7 @@ class DataRowReader:
         rejections = self._typed.decode(lines, found, numbers)
         rows: list[DataRow] = []
         for number, row in zip(numbers, found, strict=True):
-            if fault := _fault(row):
+            if fault := row_fault(row):
                 rejections.append(Rejection(number, *fault, f"line {number}"))
             else:
                 rows.append(row)
@@ -72,7 +72,8 @@ class DataRowReader:
         return DataRowBlock(rows, rejections, lines.first + lines.count - 1)
 
 
-def _fault(row: DataRow) -> tuple[str, str] | None:
+def row_fault(row: DataRow) -> tuple[str, str] | None:
+    """The code and the reason for which a row can't be kept; None where it can."""
     if fault := name_fault(row.global_key):
         return "name", fault
     if row.split is not None:

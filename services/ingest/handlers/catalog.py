@@ -23,7 +23,7 @@ from services.ingest.handlers.catalog_state import (
     CatalogState,
     Fields,
 )
-from services.ingest.handlers.decisions import Place, decide
+from services.ingest.handlers.decisions import ROW_DELETION, Place, decide
 from sightline.wire.events.v1.catalog_pb2 import CatalogRequest
 from sightline.wire.events.v1.event_pb2 import Event
 from sightline.wire.events.v1.markers_pb2 import Marker
@@ -244,5 +244,7 @@ def _dependent(request: CatalogRequest) -> Iterable[tuple[str, Fields]]:
             of_ontology = {"ontology_id": request.delete_ontology.ontology_id}
             yield DATASETS, of_ontology
             yield MODELS, of_ontology
+        case "begin_import" if request.begin_import.format == ROW_DELETION:
+            yield DATASET_VERSIONS, {"dataset_id": request.begin_import.dataset_id}
         case _:
             pass

@@ -8,7 +8,9 @@ from typing import Annotated, Any
 from fastapi import Header, Path, Response
 from fastapi.responses import JSONResponse
 
+from services.common.runtime.errors import Problem
 from services.ingest.catalog import Granted
+from services.ingest.imports import Ended
 from sightline.domain.names import ID_PATTERN
 
 Key = Annotated[
@@ -30,6 +32,12 @@ PROBLEM: Mapping[str, Any] = {
         "status": {"type": "integer"},
         "detail": {"type": "string"},
         "existing_id": {"type": "string", "description": "On a conflict: what is there already, or is still open."},
+        "missing": {"type": "string", "description": "What has to be there first.", "examples": ["data rows"]},
+        "next": {
+            "type": "object",
+            "description": "The call that makes it, over HTTP and by command.",
+            "properties": {"http": {"type": "string"}, "command": {"type": "string"}},
+        },
     },
 }
 
@@ -40,9 +48,24 @@ def problems(**what: str) -> dict[int | str, dict[str, Any]]:
     return {int(status[1:]): {"description": text, "content": content} for status, text in what.items()}
 
 
-CREATE = problems(_404="Something that is named is not there.", _409="The name is taken.", _422="Not valid.")
+CREATE = problems(
+    _404="Something that is named is not there: `next` says how it is made.",
+    _409="The name is taken, or a step before this one is missing: `next` says how it is done.",
+    _422="Not valid.",
+)
+CHANGE = problems(_404="There is no such thing.", _409="The name is taken.", _422="Not valid.")
+DELETE = problems(_404="There is no such thing.", _409="Something rests on it.")
 
 
 def granted(granted: Granted) -> Response:
     """What the catalog decided, as an answer."""
     return JSONResponse(granted.body, granted.status)
+
+
+def ended(ended: Ended) -> Response:
+    """How an import ended, as an answer."""
+    if ended.status >= 400:
+        detail = ended.body["failure"] or ""
+        headers = {"Retry-After": "5"} if ended.status == 503 else None
+        raise Problem(ended.status, "import-failed", "the import failed", detail, headers=headers, **ended.body)
+    return JSONResponse(ended.body)

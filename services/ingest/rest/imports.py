@@ -6,12 +6,10 @@ from collections.abc import AsyncIterator
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request, Response
-from fastapi.responses import JSONResponse
 from starlette.requests import ClientDisconnect
 
 from services.common.runtime.errors import Problem
-from services.ingest.imports import Ended
-from services.ingest.rest.answers import IdInPath, Key, problems
+from services.ingest.rest.answers import IdInPath, Key, ended, problems
 from services.ingest.service import Ingest
 from services.ingest.uploads import UploadBroken, unpacking
 from sightline.domain.imports import ImportJob, TruthInspection
@@ -56,7 +54,7 @@ def routes_of_imports(ingest: Ingest, *, upload_max_bytes: int) -> APIRouter:
     async def import_rows(request: Request, dataset_id: IdInPath, key: Key = None) -> Response:
         """NDJSON, one row a line; what a line does not say stays as it was. Streamed; gzip by Content-Encoding."""
         body = _body(request, upload_max_bytes)
-        return _ended(await ingest.import_rows(project, dataset_id, body, key))
+        return ended(await ingest.import_rows(project, dataset_id, body, key))
 
     @routes.post(
         "/datasets/{dataset_id}/ground-truth:import",
@@ -78,7 +76,7 @@ def routes_of_imports(ingest: Ingest, *, upload_max_bytes: int) -> APIRouter:
         by a file that can't be read to its end. A row with a rejected annotation keeps the truth that it had.
         """
         body = _body(request, upload_max_bytes)
-        return _ended(await ingest.import_truth(project, dataset_id, body, key))
+        return ended(await ingest.import_truth(project, dataset_id, body, key))
 
     @routes.post(
         "/ground-truth:inspect",
@@ -117,17 +115,9 @@ def routes_of_imports(ingest: Ingest, *, upload_max_bytes: int) -> APIRouter:
         reason. Answers when the log has all of it.
         """
         body = _body(request, upload_max_bytes)
-        return _ended(await ingest.import_predictions(project, run_id, mode, body, key))
+        return ended(await ingest.import_predictions(project, run_id, mode, body, key))
 
     return routes
-
-
-def _ended(ended: Ended) -> Response:
-    if ended.status >= 400:
-        detail = ended.body["failure"] or ""
-        headers = {"Retry-After": "5"} if ended.status == 503 else None
-        raise Problem(ended.status, "import-failed", "the import failed", detail, headers=headers, **ended.body)
-    return JSONResponse(ended.body)
 
 
 def _body(request: Request, limit: int) -> AsyncIterator[bytes]:

@@ -34,15 +34,33 @@ EVERY_SERVICE = {
 
 INGEST = EVERY_SERVICE | {
     "POST /v1/datasets",
+    "DELETE /v1/datasets/{dataset_id}",
+    "PATCH /v1/datasets/{dataset_id}",
+    "POST /v1/datasets/{dataset_id}/data-rows",
+    "DELETE /v1/datasets/{dataset_id}/data-rows/{global_key:path}",
+    "PATCH /v1/datasets/{dataset_id}/data-rows/{global_key:path}",
     "POST /v1/datasets/{dataset_id}/data-rows:import",
+    "DELETE /v1/datasets/{dataset_id}/ground-truth/{global_key:path}",
     "POST /v1/datasets/{dataset_id}/ground-truth:import",
+    "DELETE /v1/datasets/{dataset_id}/versions/{version}",
     "POST /v1/datasets/{dataset_id}/versions:commit",
     "POST /v1/ground-truth:inspect",
     "POST /v1/model-runs",
+    "DELETE /v1/model-runs/{run_id}",
+    "PATCH /v1/model-runs/{run_id}",
     "POST /v1/model-runs/{run_id}/predictions:import",
+    "POST /v1/model-runs/{run_id}:reopen",
+    "POST /v1/model-runs/{run_id}:seal",
     "POST /v1/models",
+    "DELETE /v1/models/{model_id}",
+    "PATCH /v1/models/{model_id}",
     "POST /v1/ontologies",
+    "DELETE /v1/ontologies/{ontology_id}",
+    "PATCH /v1/ontologies/{ontology_id}",
     "POST /v1/ontologies/{ontology_id}/versions",
+    "POST /v1/projects",
+    "POST /v1/run-configs",
+    "DELETE /v1/run-configs/{run_config_id}",
 }
 
 METRICS = EVERY_SERVICE

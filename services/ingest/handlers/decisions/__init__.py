@@ -8,10 +8,10 @@ from typing import Any
 from services.ingest.handlers.catalog_state import CatalogState
 from services.ingest.handlers.decisions import datasets, imports, models, ontologies, runs
 from services.ingest.handlers.decisions.decision import Decision, Place
-from services.ingest.handlers.decisions.imports import DATA_ROWS_FORMAT, import_body
+from services.ingest.handlers.decisions.imports import DATA_ROWS_FORMAT, ROW_DELETION, TRUTH_REMOVAL, import_body
 from sightline.wire.events.v1.catalog_pb2 import CatalogRequest
 
-__all__ = ["DATA_ROWS_FORMAT", "Decision", "Place", "decide", "import_body"]
+__all__ = ["DATA_ROWS_FORMAT", "ROW_DELETION", "TRUTH_REMOVAL", "Decision", "Place", "decide", "import_body"]
 
 _DECIDE: dict[str, Callable[[CatalogState, Place, Any], Decision]] = {
     "create_ontology": ontologies.create_ontology,

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from services.ingest.handlers.catalog_state import DATASETS, IMPORTS, MODEL_RUNS, CatalogState, Fields
+from services.ingest.handlers.catalog_state import (
+    DATASET_VERSIONS,
+    DATASETS,
+    IMPORTS,
+    MODEL_RUNS,
+    CatalogState,
+    Fields,
+)
 from services.ingest.handlers.decisions.decision import Decision, Place, absent, import_open, refused
 from sightline.domain.steps import DATASET, REOPENED, RUN
 from sightline.wire.events.v1.catalog_pb2 import BeginImport, EndImport
@@ -10,6 +17,12 @@ from sightline.wire.events.v1.predictions_pb2 import IMPORT_MODE_ADD, IMPORT_MOD
 
 DATA_ROWS_FORMAT = "data-rows"
 """An import in this format writes no truth."""
+
+ROW_DELETION = "row-deletion"
+"""An import in this format takes a row away, from versions too: what is known of their whole truth holds no more."""
+
+TRUTH_REMOVAL = "truth-removal"
+"""An import in this format takes one row's truth out of the draft."""
 
 MODES = {IMPORT_MODE_UPSERT: "upsert", IMPORT_MODE_REPLACE: "replace", IMPORT_MODE_ADD: "add"}
 
@@ -43,6 +56,9 @@ def begin_import(catalog: CatalogState, at: Place, ask: BeginImport) -> Decision
                 return import_open("another import writes this dataset's draft", dataset["open_imports"][0])
             # From here until it ends, nobody can say what exactly the draft's truth is.
             catalog.put(DATASETS, {**dataset, "open_imports": [ask.import_id], "draft_digest": None})
+        if ask.format == ROW_DELETION:
+            for committed in catalog.find(DATASET_VERSIONS, project_id=at.project_id, dataset_id=dataset_id):
+                catalog.put(DATASET_VERSIONS, {**committed, "truth_digest": None})
     document: Fields = {
         "_id": f"{at.project_id}/{ask.import_id}",
         "project_id": at.project_id,
