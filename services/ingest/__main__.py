@@ -8,6 +8,7 @@ from services.common.runtime.service import Context, Parts, run_service
 from services.ingest.catalog import Catalog
 from services.ingest.data_rows import DataRows
 from services.ingest.handlers import CATALOG_GROUP, ROWS_GROUP, CatalogHandler, RowsHandler
+from services.ingest.import_deletions import PredictionDeletion
 from services.ingest.import_predictions import PredictionImport
 from services.ingest.import_truth import TruthImport
 from services.ingest.imports import Imports, Reaper
@@ -35,6 +36,7 @@ async def build(context: Context) -> Parts:
         imports,
         TruthImport(log, store, rows_loop),
         PredictionImport(log, store, rows_loop, imports),
+        PredictionDeletion(log, store, rows_loop, imports),
         DataRows(log, store, rows_loop, imports),
         Steps(store, log, rows_loop),
     )

@@ -11,9 +11,10 @@ import msgspec
 from services.ingest.catalog import Catalog, Granted, proposed_id, request_id
 from services.ingest.data_rows import DataRows
 from services.ingest.handlers.decisions import DATA_ROWS_FORMAT
-from services.ingest.import_predictions import PredictionImport
+from services.ingest.import_deletions import DELETION_FORMAT, PredictionDeletion
+from services.ingest.import_predictions import PredictionFormat, PredictionImport
 from services.ingest.import_rows import SPLIT_NUMBERS, import_rows
-from services.ingest.import_truth import TruthImport
+from services.ingest.import_truth import TruthFormat, TruthImport
 from services.ingest.imports import Ended, Imports
 from services.ingest.steps import Steps
 from services.ingest.truth_upload import inspect_truth
@@ -69,6 +70,7 @@ class Ingest:
         imports: Imports,
         truth_import: TruthImport,
         prediction_import: PredictionImport,
+        prediction_deletion: PredictionDeletion,
         rows: DataRows,
         steps: Steps,
     ) -> None:
@@ -78,6 +80,7 @@ class Ingest:
         self._steps = steps
         self._truth_import = truth_import
         self._prediction_import = prediction_import
+        self._prediction_deletion = prediction_deletion
 
     async def create_ontology(self, project: str, asked: OntologyAsked, key: Key) -> Granted:
         """Make an ontology."""
@@ -188,11 +191,13 @@ class Ingest:
         begin = BeginImport(dataset_id=dataset_id, format=DATA_ROWS_FORMAT)
         return await self._imports.carry_out(project, key, begin, "data_row", partial(import_rows, body=body))
 
-    async def import_truth(self, project: str, dataset_id: str, body: Body, key: Key) -> Ended:
-        """Replace the truth of a dataset's draft by that of a COCO file."""
+    async def import_truth(
+        self, project: str, dataset_id: str, body: Body, key: Key, *, format: TruthFormat = "coco"
+    ) -> Ended:
+        """Replace the truth of a dataset's draft by that of a COCO file, or that of some rows from NDJSON."""
         await self._steps.before_truth(project, dataset_id)
-        begin = BeginImport(dataset_id=dataset_id, format="coco")
-        work = partial(self._truth_import.run, body=body)
+        begin = BeginImport(dataset_id=dataset_id, format=format)
+        work = partial(self._truth_import.run, body=body, format=format)
         return await self._imports.carry_out(project, key, begin, "truth", work)
 
     async def inspect_truth(self, body: Body) -> TruthInspection:
@@ -200,13 +205,26 @@ class Ingest:
         return await inspect_truth(body)
 
     async def import_predictions(
-        self, project: str, run_id: str, mode: Literal["upsert", "replace"], body: Body, key: Key
+        self,
+        project: str,
+        run_id: str,
+        mode: Literal["upsert", "replace"],
+        body: Body,
+        key: Key,
+        *,
+        format: PredictionFormat = "coco",
     ) -> Ended:
-        """Take a run's predictions from COCO results."""
+        """Take a run's predictions from COCO results or NDJSON."""
         await self._steps.before_predictions(project, run_id)
-        begin = BeginImport(run_id=run_id, mode=MODES[mode], format="coco")
-        work = partial(self._prediction_import.run, run_id=run_id, mode=MODES[mode], body=body)
+        begin = BeginImport(run_id=run_id, mode=MODES[mode], format=format)
+        work = partial(self._prediction_import.run, run_id=run_id, mode=MODES[mode], body=body, format=format)
         return await self._imports.carry_out(project, key, begin, "prediction", work)
+
+    async def delete_predictions(self, project: str, run_id: str, body: Body, key: Key) -> Ended:
+        """Take predictions of a run back, by uuid."""
+        begin = BeginImport(run_id=run_id, format=DELETION_FORMAT)
+        work = partial(self._prediction_deletion.run, run_id=run_id, body=body)
+        return await self._imports.carry_out(project, key, begin, "prediction_deletion", work)
 
     async def _ask(self, project: str, key: Key, **what: Any) -> Granted:
         return await self._catalog.ask(project, CatalogRequest(request_id=request_id(key), **what))

@@ -8,30 +8,30 @@ Rows come in any order. Columns come out: names of rows and classes as text, the
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+import contextlib
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import msgspec
 import numpy as np
-import numpy.typing as npt
 
-from sightline.domain.kinds import BOX, Floats
+from sightline.arrays import Bools, Floats, Longs
+from sightline.domain.kinds import BOX
 from sightline.domain.names import name_fault
 from sightline.formats.faults import Rejection
 from sightline.formats.ndjson import LineReader, Lines, TypedLines
-
-Longs = npt.NDArray[np.int64]
-Bools = npt.NDArray[np.bool_]
-Octets = npt.NDArray[np.uint8]
-
-UUID_BYTES = 16
+from sightline.formats.uuids import NO_UUID, Octets, parse_uuids
 
 _OTHER_KINDS = ("polygon", "point", "line", "mask", "location", "answer", "answers", "segments", "textSelections")
+_UUID = re.compile(rb'"uuid"\s*:\s*"([0-9A-Fa-f-]{36})"')
+_GLOBAL_KEY = re.compile(rb'"globalKey"\s*:\s*("(?:[^"\\]|\\.)*")')
 
 
-class _DataRow(msgspec.Struct, gc=False, rename="camel"):
+class DataRowName(msgspec.Struct, gc=False, rename="camel"):
+    """Names a row."""
+
     global_key: str | None = None
-    id: str | None = None
 
 
 class _Box(msgspec.Struct, gc=False):
@@ -42,7 +42,7 @@ class _Box(msgspec.Struct, gc=False):
 
 
 class _Line(msgspec.Struct, gc=False, rename="camel"):
-    data_row: _DataRow
+    data_row: DataRowName
     name: str | None = None
     bbox: _Box | None = None
     confidence: float | None = None
@@ -71,10 +71,12 @@ class AnnotationBlock:
     empty: Sequence[tuple[str, int]] = ()
     """Rows that are said to have no annotation, with their lines."""
     rejections: Sequence[Rejection] = ()
+    rejected_keys: Mapping[int, str] = field(default_factory=dict[int, str])
+    """The rows that rejected lines are about, by line, as far as that can be told."""
     lines: int = 0
     """Lines of the file up to the end of this block."""
-    unheard: int = 0
-    """Custom metrics and nested classifications, which are not kept."""
+    not_kept: int = 0
+    """Lines with custom metrics or nested classifications, which are not kept."""
 
     def __len__(self) -> int:
         return len(self.line)
@@ -110,101 +112,84 @@ class AnnotationReader:
         incomplete: list[tuple[_Line, int]] = []
         for item, number in zip(found, numbers, strict=True):
             key = item.data_row.global_key
-            if key is None or item.bbox is None or item.name is None:
-                if key is not None and item.empty and item.bbox is None and name_fault(key) is None:
-                    empty.append((key, number))
-                else:
-                    incomplete.append((item, number))
-                continue
-            items.append(item)
-            places.append(number)
+            if item.bbox is not None and item.name is not None and key is not None and not item.empty:
+                items.append(item)
+                places.append(number)
+            elif item.empty and item.bbox is None and item.name is None and key is not None:
+                empty.append((key, number))
+            else:
+                incomplete.append((item, number))
         if incomplete:
             texts = lines.text.split(b"\n")
             rejections += [_incomplete(item, texts[number - lines.first], number) for item, number in incomplete]
-        block = _columns(items, places)
-        bad = _faults(block, rejections)
-        kept = _only(block, ~bad) if bad.any() else block
+        box = np.array([(b.left, b.top, b.width, b.height) for i in items if (b := i.bbox)], np.float64)
+        box = box.reshape(len(items), BOX.width)
+        confidence = np.array([np.nan if i.confidence is None else i.confidence for i in items], np.float64)
+        keys = [i.data_row.global_key or "" for i in items]
+        uuid, has_uuid, no_uuid = parse_uuids([i.uuid for i in items])
+        line = np.array(places, np.int64)
+
+        wrong_box = BOX.check(box)
+        out_of_range = (confidence < 0) | (confidence > 1)
+        key_faults = {key: fault for key in {*keys, *(key for key, _ in empty)} if (fault := name_fault(key))}
+        wrong_key = np.fromiter((key in key_faults for key in keys), np.bool_, len(items))
+        bad = no_uuid | (wrong_box > 0) | out_of_range | wrong_key
+        for place in np.flatnonzero(bad).tolist():
+            number = places[place]
+            if wrong_key[place]:
+                rejections.append(_wrong_key(key_faults[keys[place]], number))
+            elif wrong_box[place]:
+                fault = BOX.faults[int(wrong_box[place]) - 1]
+                rejections.append(Rejection(number, fault.code, fault.message, f"line {number}: bbox"))
+            elif out_of_range[place]:
+                message = "The confidence is not between 0 and 1."
+                rejections.append(Rejection(number, "confidence_out_of_range", message, f"line {number}: confidence"))
+            else:
+                rejections.append(Rejection(number, "invalid", NO_UUID, f"line {number}: uuid"))
+        if key_faults:
+            rejections += [_wrong_key(key_faults[key], number) for key, number in empty if key in key_faults]
+            empty = [(key, number) for key, number in empty if key not in key_faults]
         rejections.sort(key=lambda rejection: rejection.number)
+        rejections, rejected_keys = named_rejections(lines, rejections)
+        kept = np.flatnonzero(~bad).tolist()
+        whole = len(kept) == len(items)
         return AnnotationBlock(
-            kept.global_keys,
-            kept.names,
-            kept.box,
-            kept.confidence,
-            kept.uuid,
-            kept.has_uuid,
-            kept.line,
+            keys if whole else [keys[place] for place in kept],
+            [items[place].name or "" for place in kept],
+            box if whole else box[kept],
+            confidence if whole else confidence[kept],
+            uuid if whole else uuid[kept],
+            has_uuid if whole else has_uuid[kept],
+            line if whole else line[kept],
             empty,
             rejections,
+            rejected_keys,
             lines.first + lines.count - 1,
             sum(item.custom_metrics is not None or item.classifications is not None for item in items),
         )
 
 
-def parse_uuid(text: str) -> bytes | None:
-    """The 16 bytes of a uuid as RFC 9562 writes it, any case; None when it is none."""
-    if len(text) != 36 or text[8] != "-" or text[13] != "-" or text[18] != "-" or text[23] != "-":
-        return None
-    try:
-        octets = bytes.fromhex(text.replace("-", ""))
-    except ValueError:
-        return None
-    return octets if len(octets) == UUID_BYTES else None
+def named_rejections(lines: Lines, rejections: list[Rejection]) -> tuple[list[Rejection], dict[int, str]]:
+    """Rejections of lines with their uuids, and the rows that they are about, as far as their texts tell."""
+    if not rejections:
+        return rejections, {}
+    texts = lines.text.split(b"\n")
+    named: list[Rejection] = []
+    keys: dict[int, str] = {}
+    for rejection in rejections:
+        number = rejection.number
+        text = lines.beginnings.get(number) or texts[number - lines.first]
+        uuid = _UUID.search(text)
+        named.append(replace(rejection, uuid=uuid[1].decode().lower()) if uuid else rejection)
+        key = _GLOBAL_KEY.search(text)
+        if key is not None:
+            with contextlib.suppress(msgspec.DecodeError, UnicodeDecodeError):
+                keys[number] = msgspec.json.decode(key[1], type=str)
+    return named, keys
 
 
-def _columns(items: Sequence[_Line], numbers: Sequence[int]) -> AnnotationBlock:
-    count = len(items)
-    boxes = [(b.left, b.top, b.width, b.height) for item in items if (b := item.bbox) is not None]
-    given = [item.uuid for item in items]
-    octets = [parse_uuid(text) if text is not None else None for text in given]
-    return AnnotationBlock(
-        [item.data_row.global_key or "" for item in items],
-        [item.name or "" for item in items],
-        np.array(boxes, np.float64).reshape(count, BOX.width),
-        np.array([np.nan if item.confidence is None else item.confidence for item in items], np.float64),
-        np.frombuffer(b"".join(o or bytes(UUID_BYTES) for o in octets), np.uint8).reshape(count, UUID_BYTES),
-        np.fromiter((text is not None for text in given), np.bool_, count),
-        np.array(numbers, np.int64),
-        rejections=[
-            Rejection(number, "uuid", "The uuid is not one: 8-4-4-4-12 hexadecimal digits.", f"line {number}: uuid")
-            for number, text, o in zip(numbers, given, octets, strict=True)
-            if text is not None and o is None
-        ],
-    )
-
-
-def _faults(block: AnnotationBlock, rejections: list[Rejection]) -> Bools:
-    """Which annotations are well-formed and can't be; why goes to `rejections`, one reason each."""
-    rejections += block.rejections
-    bad = np.isin(block.line, [rejection.number for rejection in block.rejections])
-    faults = BOX.check(block.box)
-    out_of_range = (block.confidence < 0) | (block.confidence > 1)
-    faulty_key = {key: fault for key in set(block.global_keys) if (fault := name_fault(key))}
-    keyless = np.fromiter((key in faulty_key for key in block.global_keys), np.bool_, len(block))
-    for place in np.flatnonzero(((faults > 0) | out_of_range | keyless) & ~bad).tolist():
-        number = int(block.line[place])
-        if keyless[place]:
-            message = faulty_key[block.global_keys[place]]
-            rejections.append(Rejection(number, "name", message, f"line {number}: dataRow.globalKey"))
-        elif faults[place]:
-            fault = BOX.faults[int(faults[place]) - 1]
-            rejections.append(Rejection(number, fault.code, fault.message, f"line {number}: bbox"))
-        else:
-            message = "The confidence is not between 0 and 1."
-            rejections.append(Rejection(number, "confidence_out_of_range", message, f"line {number}: confidence"))
-    return bad | (faults > 0) | out_of_range | keyless
-
-
-def _only(block: AnnotationBlock, kept: Bools) -> AnnotationBlock:
-    places = np.flatnonzero(kept).tolist()
-    return AnnotationBlock(
-        [block.global_keys[place] for place in places],
-        [block.names[place] for place in places],
-        block.box[kept],
-        block.confidence[kept],
-        block.uuid[kept],
-        block.has_uuid[kept],
-        block.line[kept],
-    )
+def _wrong_key(fault: str, number: int) -> Rejection:
+    return Rejection(number, "name", fault, f"line {number}: dataRow.globalKey")
 
 
 def _incomplete(item: _Line, text: bytes, number: int) -> Rejection:
@@ -212,8 +197,11 @@ def _incomplete(item: _Line, text: bytes, number: int) -> Rejection:
     if item.data_row.global_key is None:
         message = "`dataRow` has no `globalKey`: rows are named by their global key."
         return Rejection(number, "invalid", message, f"{where}: dataRow")
+    if item.empty:
+        return Rejection(number, "invalid", "A line that is `empty` has no `name` and no `bbox`.", f"{where}: empty")
     if item.bbox is None:
-        others = [name for name in _OTHER_KINDS if name in msgspec.json.decode(text)]
+        said = msgspec.json.decode(text, type=dict[str, msgspec.Raw])
+        others = [name for name in _OTHER_KINDS if name in said]
         has = f"has `{others[0]}` and" if others else "has"
         return Rejection(number, "invalid", f"The line {has} no `bbox`: only boxes are read.", where)
     return Rejection(number, "invalid", "The line has no `name` of a class.", f"{where}: name")

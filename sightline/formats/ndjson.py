@@ -5,9 +5,8 @@ A line that is too long, or that does not fit, is left out with its number and a
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 import msgspec
@@ -17,9 +16,14 @@ from sightline.formats.faults import Rejection
 T = TypeVar("T")
 
 LINE_LIMIT = 1 << 20
+PIECE = 1 << 20
+"""What is taken at a time of a chunk that is larger."""
+MOST_LINES = PIECE + LINE_LIMIT + 1
+"""In one `Lines`."""
+_BEGINNING = 4 << 10
+"""What is kept of a line that is too long."""
 
 _BOM = b"\xef\xbb\xbf"
-_BLANK_LINE = re.compile(rb"\n[ \t\r]*\n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +34,10 @@ class Lines:
     first: int
     """Number of the first line, from 1."""
     count: int
-    rejections: tuple[Rejection, ...] = ()
-    """Lines that are too long; they stand as empty ones in `text`."""
+    long: Mapping[int, Rejection] = field(default_factory=dict[int, Rejection])
+    """Lines that are too long, by number; they stand as empty ones in `text`."""
+    beginnings: Mapping[int, bytes] = field(default_factory=dict[int, bytes])
+    """How those begin."""
 
 
 class LineReader:
@@ -49,6 +55,16 @@ class LineReader:
         """Take more of the file; the lines that are whole now."""
         if not self.position:
             chunk = chunk.removeprefix(_BOM)
+        for begin in range(0, len(chunk), PIECE):
+            yield from self._take(chunk[begin : begin + PIECE])
+
+    def finish(self) -> Iterator[Lines]:
+        """The file has ended: its last line needs no end."""
+        if self._rest:
+            yield self._lines(self._rest)
+        self._rest = b""
+
+    def _take(self, chunk: bytes) -> Iterator[Lines]:
         self.position += len(chunk)
         if self._skipping:
             _, newline, chunk = chunk.partition(b"\n")
@@ -62,13 +78,8 @@ class LineReader:
         if len(rest) > self._limit:
             self._rest, self._skipping = b"", True
             self._count += 1
-            yield Lines(b"", self._count, 1, (self._too_long(self._count),))
-
-    def finish(self) -> Iterator[Lines]:
-        """The file has ended: its last line needs no end."""
-        if self._rest:
-            yield self._lines(self._rest)
-        self._rest = b""
+            number = self._count
+            yield Lines(b"", number, 1, {number: self._too_long(number)}, {number: rest[:_BEGINNING]})
 
     def _lines(self, text: bytes) -> Lines:
         first = self._count + 1
@@ -77,53 +88,48 @@ class LineReader:
         if len(text) <= self._limit:
             return Lines(text, first, count)
         lines = text.split(b"\n")
-        long = [place for place, line in enumerate(lines) if len(line) > self._limit]
-        for place in long:
-            lines[place] = b""
-        rejections = tuple(self._too_long(first + place) for place in long)
-        return Lines(b"\n".join(lines) if long else text, first, count, rejections)
+        beginnings: dict[int, bytes] = {}
+        for place, line in enumerate(lines):
+            if len(line) > self._limit:
+                beginnings[first + place] = line[:_BEGINNING]
+                lines[place] = b""
+        long = {number: self._too_long(number) for number in beginnings}
+        return Lines(b"\n".join(lines) if long else text, first, count, long, beginnings)
 
     def _too_long(self, number: int) -> Rejection:
         return Rejection(number, "line_too_long", f"The line is longer than {self._limit:,} bytes.", f"line {number}")
 
 
 class TypedLines(Generic[T]):
-    """A decoder of lines into typed objects: all at once, and by halves where something in them does not fit."""
+    """A decoder of lines, each a JSON object: all at once, and one by one where something in them does not fit."""
 
     def __init__(self, item: type[T]) -> None:
         self._decoder: msgspec.json.Decoder[T] = msgspec.json.Decoder(item)
 
     def decode(self, lines: Lines, items: list[T], numbers: list[int]) -> list[Rejection]:
         """What fits goes to `items`, its line numbers to `numbers`; the rest comes back as rejections, in order."""
-        rejections = list(lines.rejections)
-        if not _BLANK_LINE.search(b"\n%b\n" % lines.text) and self._all(lines.text, lines.count, items):
+        if not lines.long and self._all(lines, items):
             numbers.extend(range(lines.first, lines.first + lines.count))
-            return rejections
-        numbered = [(n, line) for n, line in enumerate(lines.text.split(b"\n"), lines.first) if line.strip()]
-        rejections += self._by_halves(numbered, items, numbers)
+            return []
+        rejections = list(lines.long.values())
+        for number, line in enumerate(lines.text.split(b"\n"), lines.first):
+            if line.strip(b" \t\r"):
+                rejections += self._single(number, line, items, numbers)
         rejections.sort(key=lambda rejection: rejection.number)
         return rejections
 
-    def _all(self, text: bytes, count: int, items: list[T]) -> bool:
+    def _all(self, lines: Lines, items: list[T]) -> bool:
+        # Only then is each line end one between two objects; otherwise an object may go over lines.
+        if lines.text.count(b"}\n{") + lines.text.count(b"}\r\n{") != lines.count - 1:
+            return False
         try:
-            found = self._decoder.decode_lines(text)
+            found = self._decoder.decode_lines(lines.text)
         except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
             return False
-        if len(found) != count:
+        if len(found) != lines.count:  # several on one line
             return False
         items.extend(found)
         return True
-
-    def _by_halves(self, lines: list[tuple[int, bytes]], items: list[T], numbers: list[int]) -> list[Rejection]:
-        if not lines:
-            return []
-        if len(lines) == 1:
-            return self._single(*lines[0], items, numbers)
-        if self._all(b"\n".join(line for _, line in lines), len(lines), items):
-            numbers.extend(number for number, _ in lines)
-            return []
-        middle = len(lines) // 2
-        return self._by_halves(lines[:middle], items, numbers) + self._by_halves(lines[middle:], items, numbers)
 
     def _single(self, number: int, line: bytes, items: list[T], numbers: list[int]) -> list[Rejection]:
         where = f"line {number}"
