@@ -76,17 +76,16 @@ class RowNames:
 class Windows:
     """Collects columns, and makes events of them a window at a time."""
 
-    def __init__(self, events: EventMaker, rows: RowNames, *, uuids: bool = False, size: int = WINDOW) -> None:
-        """`uuids`: predictions come with them, or may. `size`: most predictions in a window."""
+    def __init__(self, events: EventMaker, rows: RowNames, *, uuids: bool = False) -> None:
+        """`uuids`: predictions come with them, or may."""
         self._events = events
         self._rows = rows
-        self._room = max(size, 2 * LARGEST_BLOCK)
-        self._row = _column(self._room, "<i4")
-        self._class_id = _column(self._room, "<i4")
-        self._box = _column(4 * self._room, "<f8").reshape(-1, 4)
-        self._confidence = _column(self._room, "<f8")
-        self._uuid = _column(UUID_BYTES * self._room, "u1").reshape(-1, UUID_BYTES) if uuids else None
-        self._has_uuid = _column(self._room, "?") if uuids else None
+        self._row = _column(WINDOW, "<i4")
+        self._class_id = _column(WINDOW, "<i4")
+        self._box = _column(4 * WINDOW, "<f8").reshape(-1, 4)
+        self._confidence = _column(WINDOW, "<f8")
+        self._uuid = _column(UUID_BYTES * WINDOW, "u1").reshape(-1, UUID_BYTES) if uuids else None
+        self._has_uuid = _column(WINDOW, "?") if uuids else None
         self._size = 0
         self._in_window = np.zeros(len(rows.global_keys), np.bool_)
         self.named = np.zeros(len(rows.global_keys), np.bool_)
@@ -111,7 +110,7 @@ class Windows:
         self._in_window[columns.row] = True
         if len(columns):
             self.place = int(columns.place[-1]) + 1
-        if self._size > self._room - LARGEST_BLOCK:
+        if self._size > WINDOW - LARGEST_BLOCK:
             return True
         if self._size < SHORT_WINDOW:
             return False

@@ -12,7 +12,7 @@ from services.common.eventlog.consumer import RunLoop
 from services.common.eventlog.port import EventLog, Message
 from services.common.eventlog.topics import PREDICTIONS
 from services.common.readmodel.mongo import ReadModel
-from services.ingest.accept import WINDOW, Columns, RowNames, Windows
+from services.ingest.accept import Columns, RowNames, Windows
 from services.ingest.coco_predictions import CocoResults
 from services.ingest.events import EventMaker
 from services.ingest.handlers.catalog_state import MODEL_RUNS, Fields
@@ -40,15 +40,11 @@ class _Reading(Protocol):
 class PredictionImport:
     """Turns files of predictions into events of a run."""
 
-    def __init__(
-        self, log: EventLog, store: ReadModel, rows_loop: RunLoop, imports: Imports, *, window: int = WINDOW
-    ) -> None:
-        """`window`: most predictions that are held of an upload at a time."""
+    def __init__(self, log: EventLog, store: ReadModel, rows_loop: RunLoop, imports: Imports) -> None:
         self._log = log
         self._store = store
         self._rows_loop = rows_loop
         self._imports = imports
-        self._window = window
 
     async def run(
         self, job: Job, run_id: str, mode: ImportMode, body: AsyncIterator[bytes], format: PredictionFormat = "coco"
@@ -71,7 +67,7 @@ class PredictionImport:
         """A replacing file of results speaks of every labelled row of the version."""
         rows = await load_version_rows(self._store, job.project_id, job.dataset_id, job.dataset_version)
         reading = CocoResults(job, rows, await load_classes(self._store, run))
-        windows = Windows(events, rows.names, size=self._window)
+        windows = Windows(events, rows.names)
         async for columns in parse_ahead(body, reading.feed, reading.finish):
             await self._take(job, reading, windows, columns)
         await self._send(job, windows)
@@ -89,7 +85,7 @@ class PredictionImport:
         rows = NamedRows(job.project_id, job.dataset_id, stored, partitions, may_make=may_make)
         classes = await load_class_names(self._store, job.project_id, run["ontology_id"], run["ontology_version"])
         replaces = mode == IMPORT_MODE_REPLACE
-        windows = Windows(events, rows.names, uuids=True, size=self._window)
+        windows = Windows(events, rows.names, uuids=True)
 
         async def make_rows() -> None:
             # Before what is predicted there, so that nobody sees predictions of a row that isn't there.

@@ -51,15 +51,13 @@ class GroupedTruth:
 class NdjsonTruth:
     """Reads lines; what does not fit is rejected by the job. Close it when the upload ends."""
 
-    def __init__(
-        self, job: Job, rows: NamedRows, classes: Mapping[str, int], *, keep_in_memory: int = KEEP_IN_MEMORY
-    ) -> None:
+    def __init__(self, job: Job, rows: NamedRows, classes: Mapping[str, int]) -> None:
         self._job = job
         self._rows = rows
         self._classes = classes
         self._reader = AnnotationReader()
         self._seen = SeenUuids()
-        self._spill = Spill(RECORD, keep_in_memory=keep_in_memory)
+        self._spill = Spill(RECORD, keep_in_memory=KEEP_IN_MEMORY)
         self._withheld: set[int] = set()
         self._empty: dict[int, list[int]] = {}
 

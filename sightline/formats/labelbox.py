@@ -24,6 +24,7 @@ from sightline.formats.ndjson import LineReader, Lines, TypedLines
 from sightline.formats.uuids import NO_UUID, Octets, parse_uuids
 
 _OTHER_KINDS = ("polygon", "point", "line", "mask", "location", "answer", "answers", "segments", "textSelections")
+_NOTHING = (b"null", b"[]")
 _UUID = re.compile(rb'"uuid"\s*:\s*"([0-9A-Fa-f-]{36})"')
 _GLOBAL_KEY = re.compile(rb'"globalKey"\s*:\s*("(?:[^"\\]|\\.)*")')
 
@@ -48,8 +49,8 @@ class _Line(msgspec.Struct, gc=False, rename="camel"):
     confidence: float | None = None
     uuid: str | None = None
     empty: bool = False
-    custom_metrics: msgspec.Raw | None = None
-    classifications: msgspec.Raw | None = None
+    custom_metrics: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    classifications: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,8 +166,12 @@ class AnnotationReader:
             rejections,
             rejected_keys,
             lines.first + lines.count - 1,
-            sum(item.custom_metrics is not None or item.classifications is not None for item in items),
+            sum(_says(item.custom_metrics) or _says(item.classifications) for item in items),
         )
+
+
+def _says(value: msgspec.Raw | msgspec.UnsetType) -> bool:
+    return value is not msgspec.UNSET and bytes(value) not in _NOTHING
 
 
 def named_rejections(lines: Lines, rejections: list[Rejection]) -> tuple[list[Rejection], dict[int, str]]:
