@@ -13,7 +13,7 @@ from services.common.eventlog.placement import partitions_of
 from services.common.eventlog.topics import DATA_ROWS, GROUND_TRUTH, PREDICTIONS, row_key
 from services.common.readmodel import collections
 from services.common.readmodel.collections import under
-from services.common.row_checks import Invalid, check_id, checked_row, truth_faults
+from services.common.row_checks import Invalid, Misplaced, check_id, checked_row, truth_faults
 from services.metrics.chunks import TRUTH_CHUNKS, ChunkBook
 from services.metrics.columns import prediction_table
 from services.metrics.memory import FIRST_DRAFT, KnownRun, PartitionMemory, memory_id
@@ -21,6 +21,7 @@ from services.metrics.needs import first_reads
 from services.metrics.rows import NO_PAIRS, RUN_ROWS, RunRows, TooMuch
 from services.metrics.touches import Touches, new_row_event
 from services.metrics.truths import TRUTHS, TruthBook
+from sightline.wire.events.v1.predictions_pb2 import PredictionsUpserted
 
 ROW_PARTITIONS = collections.ROW_PARTITIONS.name
 _ROWS_AN_UPDATE = 10_000
@@ -75,6 +76,7 @@ class RowsHandler(Handler):
             batch.rev,
         )
         refused: list[Refused] = []
+        moved: list[Outgoing] = []
         for position, (delivery, payload) in enumerate(zip(deliveries, payloads, strict=True)):
             event = delivery.event
             try:
@@ -82,7 +84,7 @@ class RowsHandler(Handler):
                     case "predictions_upserted":
                         said = event.predictions_upserted
                         row = checked_row(delivery, said, partitions[position])
-                        _refuse(table.faults.get(position))
+                        _refuse(table.faults.get(position) or _unnamed(said))
                         if not work.is_gone(said.dataset_id, said.run_id):
                             run = work.run_of(event.project_id, said.dataset_id, said.run_id)
                             if run and not run.has_class(table.highest_class.get(position, 0)):
@@ -112,13 +114,24 @@ class RowsHandler(Handler):
                     case _:
                         raise Invalid(f"{payload or 'an event without payload'} means nothing here")
             except Invalid as reason:
-                refused.append(Refused(delivery, str(reason)))
+                if isinstance(reason, Misplaced) and delivery.topic == PREDICTIONS:
+                    # Producers put events there themselves, and not every client places keys by murmur2.
+                    moved.append(Outgoing(delivery.topic, delivery.key, event, reason.partition))
+                else:
+                    refused.append(Refused(delivery, str(reason)))
         try:
-            return work.outcome(refused)
+            return work.outcome(refused, moved)
         except TooMuch as reason:
             if len(deliveries) > 1:
                 raise
             return Outcome(refused=[Refused(deliveries[0], str(reason))], memory=memory)
+
+
+def _unnamed(said: PredictionsUpserted) -> str | None:
+    """Outside an import nobody can tell a repeat from another prediction of the same content."""
+    if said.boxes.count and not said.boxes.uuids and not said.import_id:
+        return "predictions outside an import need uuids: 16 bytes for each"
+    return None
 
 
 def _refuse(fault: str | None) -> None:
@@ -285,7 +298,7 @@ class _Work:
             for run_id in self._memory.runs_from(dataset_id, FIRST_DRAFT):
                 self._touches.touch(run_id, delivery, settled=True)
 
-    def outcome(self, refused: Sequence[Refused]) -> Outcome:
+    def outcome(self, refused: Sequence[Refused], moved: Sequence[Outgoing]) -> Outcome:
         """What the batch amounts to. What concerns many rows is written first: rows that it names are known better."""
         row_writes, changed = self.rows.settle(self._truths)
         for run_id, cause in changed:
@@ -294,7 +307,8 @@ class _Work:
         if self._memory is not self._before:
             writes.append(Replace(ROW_PARTITIONS, self._memory.document()))
         refused = [*refused, *self.rows.unknown_classes(), *self.rows.without_pairs()]
-        return Outcome(writes, [*self._touches.events(), *self._new_rows()], refused, self._memory)
+        events = [*moved, *self._touches.events(), *self._new_rows()]
+        return Outcome(writes, events, refused, self._memory, moved=len(moved))
 
     def _new_rows(self) -> list[Outgoing]:
         """Rows that are made because a run that may do so predicted something there."""

@@ -315,7 +315,22 @@ class PartitionOwner:
         for topic in loop.topics:
             if events := sum(arrival.record.topic == topic for arrival in arrivals):
                 loop.metrics.applied(loop.group, topic, events)
+        if outcome.moved:
+            self._warn_of_moved(outcome)
         await self._tell(progress)
+
+    def _warn_of_moved(self, outcome: Outcome) -> None:
+        loop = self._loop
+        topic = next(event.topic for event in outcome.events if event.topic in loop.topics)
+        loop.metrics.moved(loop.group, topic, outcome.moved)
+        logger.warning(
+            "%s/%s: %s events of %s lay in a wrong partition and were published again: have the producer place keys "
+            "by murmur2 (partitioner=murmur2_random)",
+            loop.group,
+            self.partition,
+            outcome.moved,
+            topic,
+        )
 
     async def _bury(self, arrivals: Sequence[Arrival], outcome: Outcome, bug: str | None) -> None:
         loop = self._loop

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
+from hashlib import md5
 
 import numpy as np
 
@@ -99,6 +100,9 @@ def upsert(
     add=False,
     dataset=DATASET,
 ):
+    """Outside an import predictions have uuids: here by content, and which occurrence of it each is."""
+    if not import_id and not uuids:
+        uuids = [md5(f"{box} {boxes[:n].count(box)}".encode()).digest() for n, box in enumerate(boxes)]
     columns = BoxPredictions(
         count=len(boxes),
         class_ids=np.array([b[0] for b in boxes], "<i4").tobytes(),
