@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from services.metrics.identity import InBitTable, OutBitTable
 from sightline.arrays import Bits, Ints, Longs
 from sightline.evaluation.evidence import Spans
+from sightline.identity import NEXT_HIGH, NEXT_LOW, InBitTable, OutBitTable
 from sightline.kernel import InBits, InInts, InLongs, OutInts, inner, kernel
 
 STORED = 1
@@ -220,8 +220,8 @@ def _merge(
                         k = hint[root]
                     while True:
                         if k > 0:
-                            low = identity[i, 0] + np.uint64(k) * np.uint64(0x9E3779B97F4A7C15)
-                            high = identity[i, 1] ^ (np.uint64(k) * np.uint64(0xC2B2AE3D27D4EB4F))
+                            low = identity[i, 0] + np.uint64(k) * NEXT_LOW
+                            high = identity[i, 1] ^ (np.uint64(k) * NEXT_HIGH)
                             at = _find(table, mask, low, high, out_identity, base)
                         entry = table[at]
                         if entry < 0 or out_source[base + entry] < 0:

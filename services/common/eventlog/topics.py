@@ -24,7 +24,8 @@ class Topic:
     """One topic.
 
     `payloads` are the fields of `sightline.events.v1.Event` that may come on it; `max_message_bytes` counts key and
-    value; `retention_ms` -1 keeps everything: the log is the source from which the read model can be rebuilt.
+    value; `retention_ms` -1 keeps everything: the log is the source from which the read model can be rebuilt. `opaque`:
+    its records are handed to consumers as they came, whatever they hold.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Topic:
     max_message_bytes: int = 4 * MIB
     retention_ms: int = -1
     dead_letter_topic: str | None = DEAD_LETTERS
+    opaque: bool = False
 
 
 def topics(row_partitions: int = DEFAULT_ROW_PARTITIONS) -> tuple[Topic, ...]:
@@ -73,10 +75,11 @@ def topics(row_partitions: int = DEFAULT_ROW_PARTITIONS) -> tuple[Topic, ...]:
             "the record's own",
             (),
             ("every consumer",),
-            (),
+            ("ingest",),
             1,
             max_message_bytes=5 * MIB,
             dead_letter_topic=None,
+            opaque=True,
         ),
     )
 

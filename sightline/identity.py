@@ -7,6 +7,7 @@ read model and given out by the API, so the hash must never change.
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Annotated
 
 import numpy as np
@@ -28,12 +29,27 @@ _LOW, _HIGH = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F)
 _STEP_LOW, _STEP_HIGH = np.uint64(0x165667B19E3779F9), np.uint64(0x27D4EB2F165667C5)
 _MIX_1, _MIX_2 = np.uint64(0xFF51AFD7ED558CCD), np.uint64(0xC4CEB9FE1A85EC53)
 _33 = np.uint64(33)
+NEXT_LOW, NEXT_HIGH = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F)
+"""From the identity of an occurrence to that of the next: what is added to the one word, and goes over the other."""
 
 
 def content_identities(class_id: Ints, boxes: npt.NDArray[np.float64], confidence: npt.NDArray[np.float64]) -> Bits:
     """Identities of the first occurrences, (n, 2) words, of n predictions with boxes (n, 4)."""
     identities = np.empty((len(class_id), 2), np.uint64)
     _hash(class_id, boxes.view(np.uint64), confidence.view(np.uint64), identities)
+    return identities
+
+
+def identities_said(class_id: Ints, boxes: npt.NDArray[np.float64], confidence: npt.NDArray[np.float64]) -> Bits:
+    """Identities, (n, 2) words, of predictions said of one row together: the k-th of equal content is its k-th."""
+    identities = content_identities(class_id, boxes, confidence)
+    seen: Counter[bytes] = Counter()
+    further = np.zeros(len(identities), np.uint64)
+    for i, content in enumerate(identity.tobytes() for identity in identities):
+        further[i] = seen[content]
+        seen[content] += 1
+    identities[:, 0] += further * NEXT_LOW
+    identities[:, 1] ^= further * NEXT_HIGH
     return identities
 
 
