@@ -129,7 +129,7 @@ class Cache:
             path = self._folder / f"{tag}.{os.getpid()}"
             path.write_bytes(content)
             path.replace(self._folder / tag)
-            self._bytes = len(content) + (self._look() if self._bytes is None else self._bytes)
+            self._bytes = self._look() if self._bytes is None else self._bytes + len(content)
             if self._bytes > self._most_bytes:
                 self._make_room()
 
