@@ -436,8 +436,11 @@ class World:
         topic, partition = self.dice.choice([DATA_ROWS, GROUND_TRUTH, PREDICTIONS]), self.dice.randrange(PARTITIONS)
         records = await self.log.read(topic, partition, 0, max_records=100_000)
         derived = [record for record in records if _is_derived(record.value)]
+        made = [
+            record for record in derived if topic == DATA_ROWS and not Event.FromString(record.value).HasField("marker")
+        ]
         if derived:
-            record = self.dice.choice(derived)
+            record = self.dice.choice(made if made and self.dice.random() < 0.7 else derived)
             await self.log.append([Message(topic, record.key, record.value, partition)])
 
     async def wrong(self) -> None:
