@@ -195,7 +195,7 @@ class Ingest:
         self, project: str, dataset_id: str, body: Body, key: Key, *, format: TruthFormat = "coco"
     ) -> Ended:
         """Replace the truth of a dataset's draft by that of a COCO file, or that of some rows from NDJSON."""
-        await self._steps.before_truth(project, dataset_id)
+        await self._steps.before_truth(project, dataset_id, makes_rows=format == "coco")
         begin = BeginImport(dataset_id=dataset_id, format=format)
         work = partial(self._truth_import.run, body=body, format=format)
         return await self._imports.carry_out(project, key, begin, "truth", work)

@@ -12,6 +12,8 @@ from services.ingest.handlers.rows import DATA_ROWS
 from services.ingest.version_rows import rows_are_known, rows_of_dataset
 from sightline.domain.steps import CLASSES, ROWS, Step
 
+_NOTHING_TO_PREDICT = "the dataset has no data rows to predict on"
+
 
 def absent(step: Step) -> Problem:
     """What the request rests on is not there."""
@@ -31,29 +33,31 @@ class Steps:
         self._log = log
         self._rows_loop = rows_loop
 
-    async def before_truth(self, project: str, dataset_id: str) -> None:
-        """Truth needs classes."""
+    async def before_truth(self, project: str, dataset_id: str, *, makes_rows: bool) -> None:
+        """Truth needs classes, and data rows unless it makes them."""
         dataset = await self._store.get(DATASETS, f"{project}/{dataset_id}")
         ontology = await self._store.get(ONTOLOGIES, f"{project}/{dataset['ontology_id']}") if dataset else None
         if ontology is not None and not ontology["versions"][-1]["classes"]:
             raise step_missing(CLASSES, "the dataset's ontology has no classes, so nothing can be annotated")
+        if ontology is not None and not makes_rows:
+            await self._rows(project, dataset_id, "the dataset has no data rows that the truth could be of")
 
     async def before_run(self, project: str, dataset_id: str) -> None:
         """A run needs data rows to predict on."""
         if await self._store.get(DATASETS, f"{project}/{dataset_id}") is not None:
-            await self._rows(project, dataset_id)
+            await self._rows(project, dataset_id, _NOTHING_TO_PREDICT)
 
     async def before_predictions(self, project: str, run_id: str) -> None:
         """Predictions need data rows, unless the run makes them."""
         run = await self._store.get(MODEL_RUNS, f"{project}/{run_id}")
         if run is not None and not run["accepts_new_rows"]:
-            await self._rows(project, run["dataset_id"])
+            await self._rows(project, run["dataset_id"], _NOTHING_TO_PREDICT)
 
-    async def _rows(self, project: str, dataset_id: str) -> None:
+    async def _rows(self, project: str, dataset_id: str, detail: str) -> None:
         if not await self._has_rows(project, dataset_id):
             await rows_are_known(self._log, self._rows_loop)
             if not await self._has_rows(project, dataset_id):
-                raise step_missing(ROWS, "the dataset has no data rows to predict on")
+                raise step_missing(ROWS, detail)
 
     async def _has_rows(self, project: str, dataset_id: str) -> bool:
         return await self._store.count(DATA_ROWS, rows_of_dataset(project, dataset_id), limit=1) > 0

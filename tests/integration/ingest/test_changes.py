@@ -290,6 +290,12 @@ async def test_a_run_before_rows(stand: Stand):
     assert missing(await things.predict(made.json()["run_id"])) == step_missing
 
 
+async def test_truth_that_makes_no_rows_before_rows(stand: Stand):
+    things = await Things(stand.http).make(truth=None)
+    answer = await stand.http.post(f"/v1/datasets/{things.dataset}/ground-truth:import?format=ndjson", content=b"{}")
+    assert missing(answer) == (409, "step-missing", "data rows")
+
+
 async def test_truth_or_a_run_before_classes(stand: Stand):
     things = await Things(stand.http).make(truth=None)
     ontology = (await things.post("/v1/ontologies", {"name": "empty", "classes": []}))["ontology_id"]
