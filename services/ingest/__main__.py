@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from services.common.eventlog.consumer import RunLoop
 from services.common.eventlog.topics import CATALOG, DATA_ROWS, GROUND_TRUTH
+from services.common.runtime.replaying import LIMITS, ReplayContext, Replayed
 from services.common.runtime.service import Context, Parts, run_service
 from services.ingest.catalog import Catalog
 from services.ingest.data_rows import DataRows
@@ -46,5 +47,16 @@ async def build(context: Context) -> Parts:
     )
 
 
+async def replay(context: ReplayContext) -> Replayed:
+    """The same two loops, without anybody who asks."""
+    log, store, partitions = context.log, context.store, context.settings.row_partitions
+    return Replayed(
+        [
+            RunLoop(log, store, CATALOG_GROUP, (CATALOG,), CatalogHandler(partitions), limits=LIMITS),
+            RunLoop(log, store, ROWS_GROUP, (DATA_ROWS, GROUND_TRUTH), RowsHandler(partitions), limits=LIMITS),
+        ]
+    )
+
+
 if __name__ == "__main__":
-    run_service("ingest", build)
+    run_service("ingest", build, replay=replay)

@@ -21,7 +21,14 @@ _TOUCHES_AT_ONCE = 50_000
 """So that pacing sees an end behind all the touches that it holds back."""
 
 
-def rows_loop(log: EventLog, store: ReadModel, row_partitions: int, metrics: LoopMetrics | None = None) -> RunLoop:
+def rows_loop(
+    log: EventLog,
+    store: ReadModel,
+    row_partitions: int,
+    metrics: LoopMetrics | None = None,
+    *,
+    limits: Limits | None = None,
+) -> RunLoop:
     """Keeps truths and run rows."""
     return RunLoop(
         log,
@@ -30,6 +37,7 @@ def rows_loop(log: EventLog, store: ReadModel, row_partitions: int, metrics: Loo
         handlers.TOPICS,
         handlers.RowsHandler(row_partitions),
         loader=two_step_loader(store),
+        limits=limits,
         metrics=metrics,
         in_thread=True,
     )

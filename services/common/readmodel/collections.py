@@ -1,4 +1,7 @@
-"""The read model, as data: each collection has one owner, a key, indexes, and says whether a replay rebuilds it.
+"""The read model, as data: each collection has one owner, a key, indexes, and says what a replay makes of it.
+
+Of `rebuilt` collections and of `progress` every generation has its own (see `generations.py`): a replay makes the first
+the same again, byte by byte, and the second as it goes. `operational` ones are not on the log: generations share them.
 
 Documents
 ---------
@@ -58,10 +61,10 @@ catalog)
     confidence, true_positive, false_positive, false_negative, classes {str(class id): the same three}}), rows,
     rows_predicted, predictions, truths, computed_unix_ms, cost_ms
 
-``run_touches`` (metrics, rows): the last batch of a row partition that changed what a run's numbers rest on
+``run_touches`` (progress; metrics, rows): the last batch of a row partition that changed what a run's numbers rest on
     _id project/run_id/partition; rev (of the partition's progress)
 
-``progress`` (operational; every group writes its own, through the run loop only)
+``progress`` (every group writes its own, through the run loop only)
     _id group/partition; rev (compare-and-set), writer, log_id, offsets {topic: next}, outbox [packed messages]
 
 ``import_jobs`` (operational; ingest): the live side of an import
@@ -70,6 +73,13 @@ catalog)
 ``import_errors`` (operational; ingest): one document per rejected item, the first 100,000 of an import
     _id project/import_id/n (n from 1, six digits); project_id, import_id, number (place in the file), code, message,
     where
+``dead_letters`` (operational; ingest): what consumers have put aside; the bytes stay on the log
+    _id project/dl_offset; project_id, dead_letter_id, offset (in the topic of dead letters), topic, partition,
+    record_offset (where the record lies), group, reason, bug, key, size, time_unix_ms, payload (or null), event_id,
+    dataset_id, run_id (or null), event (a preview, or null), begins (the first bytes, where no event can be read),
+    headers [{name, value}], state open|replaying|replayed|dropped, claim {token, until_unix_ms} (while replaying),
+    bytes_gone, replays [event_id of each], outcome (or null: what was done last) {what replayed|refused|dropped,
+    event_id, at_unix_ms, note, added, there, identities, refused_as (dead_letter_id, or null)}
 """
 
 from __future__ import annotations
@@ -98,7 +108,7 @@ class Collection:
 
     name: str
     owner: str
-    kind: Literal["rebuilt", "operational"]
+    kind: Literal["rebuilt", "progress", "operational"]
     key: str
     indexes: tuple[Index, ...] = ()
     schema_version: int = 1
@@ -154,11 +164,14 @@ RUN_ROWS = Collection(
 )
 ROW_PARTITIONS = Collection("row_partitions", "each group", "rebuilt", "group/partition")
 RUN_SUMMARIES = Collection("run_summaries", "metrics", "rebuilt", "project/run")
-RUN_TOUCHES = Collection("run_touches", "metrics", "operational", "project/run/partition")
-PROGRESS = Collection("progress", "each group", "operational", "group/partition")
+RUN_TOUCHES = Collection("run_touches", "metrics", "progress", "project/run/partition")
+PROGRESS = Collection("progress", "each group", "progress", "group/partition")
 IMPORT_JOBS = Collection("import_jobs", "ingest", "operational", "project/import", (Index(("state",)),))
 IMPORT_ERRORS = Collection(
     "import_errors", "ingest", "operational", "project/import/n", (Index(("import_id", "number")),)
+)
+DEAD_LETTERS = Collection(
+    "dead_letters", "ingest", "operational", "project/dl_offset", (Index(("project_id", "state", "offset")),)
 )
 
 COLLECTIONS: tuple[Collection, ...] = (
@@ -180,4 +193,5 @@ COLLECTIONS: tuple[Collection, ...] = (
     PROGRESS,
     IMPORT_JOBS,
     IMPORT_ERRORS,
+    DEAD_LETTERS,
 )
