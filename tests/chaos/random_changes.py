@@ -238,7 +238,11 @@ class World:
         def box() -> tuple[float, float, float, float]:
             return dice.choice([0.0, 4.0, 9.5]), dice.choice([0.0, 4.0]), dice.choice([8.0, 10.0, 40.0]), 10.0
 
-        return [(dice.randrange(1, self.model.classes + 1), box()) for _ in range(dice.randrange(boxes))]
+        def class_id() -> int:
+            """Now and then one that isn't there yet."""
+            return dice.randrange(1, self.model.classes + (2 if dice.random() < 0.1 else 1))
+
+        return [(class_id(), box()) for _ in range(dice.randrange(boxes))]
 
     def some_truth(self) -> list[Any]:
         return [(class_id, box, self.dice.random() < 0.15) for class_id, box in self.some()]

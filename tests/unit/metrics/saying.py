@@ -10,7 +10,8 @@ import numpy as np
 
 from services.common.eventlog.handling import Delivery
 from services.common.eventlog.partitioner import partition_of
-from services.common.eventlog.topics import GROUND_TRUTH, PREDICTIONS, row_key
+from services.common.eventlog.topics import DATA_ROWS, GROUND_TRUTH, PREDICTIONS, row_key
+from sightline.wire.events.v1.data_rows_pb2 import DataRowDeleted, DataRowUpserted
 from sightline.wire.events.v1.event_pb2 import Event
 from sightline.wire.events.v1.ground_truth_pb2 import BoxTruths, GroundTruthRemoved, GroundTruthReplaced
 from sightline.wire.events.v1.imports_pb2 import ImportEnded
@@ -171,6 +172,14 @@ def row_deleted(key: str, source: int, dataset=DATASET) -> Event:
     return event(marker=Marker(source_offset=source, source=MARKER_SOURCE_DATA_ROWS, row_deleted=gone))
 
 
+def data_row(key: str, dataset=DATASET, **said) -> Event:
+    return event(data_row_upserted=DataRowUpserted(dataset_id=dataset, global_key=key, **said))
+
+
+def data_row_deleted(key: str, dataset=DATASET) -> Event:
+    return event(data_row_deleted=DataRowDeleted(dataset_id=dataset, global_key=key))
+
+
 def removed(key: str, dataset=DATASET) -> Event:
     return event(ground_truth_removed=GroundTruthRemoved(dataset_id=dataset, global_key=key))
 
@@ -192,6 +201,8 @@ def topic_of(said: Event) -> str:
     match said.WhichOneof("payload"):
         case "ground_truth_replaced" | "ground_truth_removed":
             return GROUND_TRUTH
+        case "data_row_upserted" | "data_row_deleted":
+            return DATA_ROWS
         case "predictions_upserted" | "predictions_deleted":
             return PREDICTIONS
         case "import_ended":
