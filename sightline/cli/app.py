@@ -216,6 +216,53 @@ def status(url: Url = None, as_json: Json = False) -> None:
 
 
 @app.command()
+def rebuild(
+    compare: Annotated[
+        bool, typer.Option("--compare", help="Make it, and compare it with the current one; services may run.")
+    ] = False,
+    swap: Annotated[
+        bool, typer.Option("--swap", help="Make it, and put it in the place of the current one; services are stopped.")
+    ] = False,
+    drop_old: Annotated[bool, typer.Option("--drop-old", help="Drop all but the current one.")] = False,
+    anew: Annotated[bool, typer.Option("--anew", help="Begin anew, although one was begun before.")] = False,
+    data_dir: Annotated[
+        Path | None, typer.Option(help="Where all data lies.", show_default="your platform's data directory")
+    ] = None,
+    mongo: Annotated[
+        str | None, typer.Option(metavar="URL", envvar="SIGHTLINE_MONGO_URL", help="As `up` was told.")
+    ] = None,
+    mongo_database: Annotated[
+        str | None, typer.Option(metavar="NAME", envvar="SIGHTLINE_MONGO_DATABASE", help="As `up` was told.")
+    ] = None,
+    kafka: Annotated[
+        str | None,
+        typer.Option(metavar="HOST:PORT,...", envvar="SIGHTLINE_KAFKA_BOOTSTRAP_SERVERS", help="As `up` was told."),
+    ] = None,
+    kafka_topic_prefix: Annotated[str | None, typer.Option(metavar="P", help="As `up` was told.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Make the read model anew from the log.
+
+    It is made beside the current one. What --compare made, --swap brings up to date, so the services stand still for a
+    moment only. After an interruption the same command goes on. Exit code 3: they differ.
+    """
+    from sightline.cli.rebuild import rebuild as carry_out
+    from sightline.stack import Options, default_data_dir
+
+    asked = [name for name, on in (("--compare", compare), ("--swap", swap), ("--drop-old", drop_old)) if on]
+    if len(asked) != 1:
+        raise Stop(Exit.REFUSED, "name one of --compare, --swap and --drop-old")
+    options = Options(
+        data_dir=(data_dir or default_data_dir()).expanduser().resolve(),
+        mongo_url=mongo,
+        mongo_database=mongo_database,
+        kafka=kafka or None,
+        kafka_topic_prefix=kafka_topic_prefix,
+    )
+    carry_out(options, asked[0], anew=anew, as_json=as_json)
+
+
+@app.command()
 def doctor(
     data_dir: Annotated[Path | None, typer.Option(help="The data directory to look at.")] = None,
     port: Annotated[int, typer.Option(min=1, max=65535, help="The port to look at.")] = 8790,

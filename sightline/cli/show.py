@@ -157,6 +157,38 @@ def copied(done: JsonObject) -> None:
     console.print(f"  {done['next']}", markup=False, soft_wrap=True)
 
 
+def rebuilt(what: str, done: JsonObject) -> None:
+    """What a rebuild came to, and what may be typed next."""
+    console = _console()
+    if what == "--drop-old":
+        dropped = ", ".join(done["dropped"]) or "nothing: there is no other"
+        console.print(f"Dropped {dropped}. The current generation is {done['current']}.", markup=False)
+        return
+    if what == "--swap":
+        console.print(f"The read model is {done['current']} now, made from {done['records']} records.", markup=False)
+        console.print("Start the services; restart query where it ran on.", markup=False)
+        console.print(f"{done['old']} is still there: `sightline rebuild --drop-old` drops it.", markup=False)
+        return
+    table = _table("Collection")
+    counts = ("here", "there", "equal", "missing", "extra", "different", "pending")
+    for heading in counts:
+        table.add_column(heading.capitalize(), justify="right")
+    for each in done["collections"]:
+        table.add_row(each["collection"], *_numbers(each, counts), style="red" if each["differences"] else "")
+    console.print(table)
+    for each in done["collections"]:
+        for difference in each["shown"]:
+            fields = f": {', '.join(difference['fields'])}" if difference["fields"] else ""
+            console.print(f"  {each['collection']} {difference['id']}: {difference['kind']}{fields}", markup=False)
+        if each["differences"] > len(each["shown"]):
+            console.print(f"  {each['collection']}: {each['differences'] - len(each['shown'])} more", markup=False)
+    if done["equal"]:
+        console.print(f"{done['current']} is what the log says.", markup=False)
+    else:
+        console.print(f"{done['current']} is not what the log says; {done['rebuilt']} is.", markup=False)
+        console.print("Stop the services; `sightline rebuild --swap` puts it in its place.", markup=False)
+
+
 def findings(found: Iterable[Finding]) -> None:
     """What `doctor` found."""
     marks = {"ok": "[green]ok[/]", "warning": "[yellow]warning[/]", "missing": "[red]missing[/]"}
