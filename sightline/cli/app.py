@@ -291,4 +291,4 @@ def doctor(
 def _client(url: str | None) -> Client:
     from sightline.client import Client
 
-    return Client(url)
+    return Client(url, retries=0)

@@ -10,7 +10,7 @@ from sightline.client import ApiError, Client, ConnectionLost, SightlineError, U
 
 
 def client(answer: object) -> Client:
-    return Client("http://test/", transport=httpx.MockTransport(answer))  # type: ignore[arg-type]
+    return Client("http://test/", retries=0, transport=httpx.MockTransport(answer))  # type: ignore[arg-type]
 
 
 def test_pages_are_followed_to_the_end() -> None:
