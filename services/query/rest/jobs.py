@@ -42,7 +42,7 @@ def jobs(sources: Sources) -> APIRouter:
         tags=["imports"],
     )
     async def list_import_errors(job: Annotated[str, Path(max_length=200)]) -> Response:
-        """All rejected items, one JSON object a line, in the order of the file."""
+        """Rejected items, one JSON object a line, in the order of the file: the first 100,000 that were found."""
         return StreamingResponse(_lines(await imports.import_errors(reads, job)), media_type="application/x-ndjson")
 
     @router.get("/status", response_model=status.Status, tags=["status"])

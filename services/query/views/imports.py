@@ -35,6 +35,7 @@ class Rejection(Answer):
     code: str = Field(description="the kind of error; never changes its meaning")
     message: str
     where: str | None = Field(default=None, description="the place inside the item")
+    uuid: str | None = Field(default=None, description="the item's own, where it has one")
 
 
 class ImportProgress(Answer):
@@ -58,7 +59,7 @@ class ImportJob(Answer):
     rejected: int
     measured: bool
     failure: str | None
-    rejections: list[Rejection] = Field(description="the first twenty; GET /v1/imports/{job}/errors has all")
+    rejections: list[Rejection] = Field(description="the first twenty; GET /v1/imports/{job}/errors has up to 100,000")
     warnings: dict[str, int] = Field(description="what was taken although it is odd, and how often")
     progress: ImportProgress
     begun_unix_ms: int
@@ -80,7 +81,7 @@ async def import_job(sources: Sources, job: str, *, wait: float = 0.0) -> Import
 
 
 async def import_errors(reads: Reads, job: str) -> AsyncIterator[Rejection]:
-    """All rejected items of an import, in the order of the file."""
+    """The rejected items of an import that are kept, in the order of the file."""
     if await reads.one(IMPORTS, job) is None:
         raise _absent()
     return _rejections(reads, job)
@@ -180,6 +181,7 @@ def _rejection(document: Document) -> Rejection:
         code=document["code"],
         message=document["message"],
         where=document.get("where"),
+        uuid=document.get("uuid"),
     )
 
 

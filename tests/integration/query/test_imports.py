@@ -95,6 +95,7 @@ async def test_all_rejected_items_are_lines(api: Api, store: ReadModel):
             "code": "bad-box",
             "message": "a box has a negative size",
             "where": "bbox",
+            **({"uuid": f"{n:032}"} if n % 2 else {}),
         }
         for n in range(1, 2_501)
     ]
@@ -102,7 +103,9 @@ async def test_all_rejected_items_are_lines(api: Api, store: ReadModel):
     answer = await api.client.get("/v1/imports/imp_1/errors")
     assert answer.headers["content-type"] == "application/x-ndjson"
     lines = [json.loads(line) for line in answer.text.splitlines()]
-    assert lines == [{k: error[k] for k in ("number", "code", "message", "where")} for error in errors]
+    assert lines == [
+        {**{k: error[k] for k in ("number", "code", "message", "where")}, "uuid": error.get("uuid")} for error in errors
+    ]
     assert [item["number"] for item in (await api.get("/v1/imports/imp_1"))["rejections"]] == list(range(2, 42, 2))
 
 
