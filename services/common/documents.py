@@ -60,7 +60,7 @@ class DeleteMany:
     collection: str
     filter: Mapping[str, Any]
     for_good: bool = False
-    """Whether what matches can never come back: a store may take many away piece by piece before it stores the rest."""
+    """Whether what matches can never come back: a store may take it away piece by piece before it stores the rest."""
 
 
 Write = Replace | Delete | UpdateMany | DeleteMany

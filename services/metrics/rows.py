@@ -84,6 +84,8 @@ class RunRows:
         self._rows: dict[str, RunRow] = {}
         self._by_row: dict[str, list[RunRow]] = {}
         self._dropped: list[str] = []
+        self._freed = 0
+        """Bytes of deleted rows: the transaction holds them too."""
         self._unpaired: dict[tuple[str, int], tuple[Delivery, int]] = {}
         self._unknown_classes: dict[tuple[str, int], tuple[Delivery, int]] = {}
         self._new: dict[str, tuple[Delivery, RunRow]] = {}
@@ -154,6 +156,9 @@ class RunRows:
     def drop_row(self, row: str) -> None:
         """The same for all that is said of a row."""
         for run_row in list(self._by_row.get(row, ())):
+            if run_row.stored is not None:
+                stored = run_row.stored
+                self._freed += PREDICTION_BYTES * stored["count"] + PAIR_BYTES * stored["pair_count"]
             self._let_go(run_row)
 
     def drop_dataset(self, project_id: str, dataset_id: str) -> None:
@@ -173,6 +178,7 @@ class RunRows:
 
         Raises `TooMuch`.
         """
+        self._refuse_too_much(self._freed)
         rows = [row for row in self._rows.values() if row.must_write or row.statements]
         writes: list[Write] = [Delete(RUN_ROWS, id) for id in self._dropped]
         if not rows:

@@ -74,15 +74,14 @@ async def commit(
 
 
 async def clear_for_good(database: Database, writes: Sequence[Write]) -> None:
-    """Take away, piece by piece, what is deleted for good and is too much for one transaction.
+    """Take away, piece by piece, what is deleted for good: a transaction holds all of it in the cache until it ends.
 
-    Nothing of it comes back whatever becomes of the batch, so it needn't go at once with the rest; the transaction then
-    deletes what is left.
+    Nothing of it comes back whatever becomes of the batch, so it needn't go at once with the rest.
     """
     for write in writes:
         if isinstance(write, DeleteMany) and write.for_good:
             collection = database[write.collection]
-            while len(found := await collection.find(write.filter, {"_id": 1}, limit=_PIECE).to_list(None)) == _PIECE:
+            while found := await collection.find(write.filter, {"_id": 1}, limit=_PIECE).to_list(None):
                 await collection.delete_many({"_id": {"$in": [document["_id"] for document in found]}})
 
 

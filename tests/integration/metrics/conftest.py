@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
 
 import pytest
 
 from services.common.eventlog.consumer import RunLoop
+from services.common.eventlog.partitioner import partition_of
 from services.common.eventlog.port import Message
 from services.common.eventlog.sqlite import SqliteLog
 from services.common.eventlog.topics import DATA_ROWS, GROUND_TRUTH, PREDICTIONS, RUN_TOUCHED, topics
@@ -91,15 +93,33 @@ class World:
                 return False
         return True
 
+    async def published(self) -> bool:
+        """Whether all that the last batches gave rise to is on the log."""
+        groups = itertools.product(("ingest.rows", "metrics.rows"), range(PARTITIONS))
+        for group, partition in groups:
+            for message in (await self.store.read_progress(group, partition)).outbox:
+                place = partition_of(message.key, PARTITIONS) if message.partition is None else message.partition
+                records = await self.log.read(message.topic, place, 0, max_records=1_000_000)
+                if message.value not in {record.value for record in records}:
+                    return False
+        return True
+
     async def at_rest(self) -> bool:
         """Whether all events are applied, those of data rows and what came of them too."""
+        if not await self.published():
+            return False
         ends = await self.log.end_offsets(RUN_TOUCHED)
         for partition, end in ends.items():
             progress = await self.store.read_progress("metrics.runs", partition)
             if progress.offsets.get(RUN_TOUCHED, 0) < end:
                 return False
         accepted = await self.rows_done("ingest.rows", (DATA_ROWS, GROUND_TRUTH))
-        return accepted and await self.rows_done() and ends == await self.log.end_offsets(RUN_TOUCHED)
+        return (
+            accepted
+            and await self.rows_done()
+            and await self.published()
+            and ends == await self.log.end_offsets(RUN_TOUCHED)
+        )
 
 
 @pytest.fixture

@@ -180,6 +180,7 @@ async def test_a_run_a_version_and_a_dataset_go_while_predictions_come(world: An
             await world.say(*of_run(predictions[half:], run))
             await world.mark(ended("imp_p", run=run))
             await world.until(world.rows_done)
+            await world.until(world.published)
             await world.until(lambda left=left: summaries_are(world, left))
         assert await world.store.count("run_rows", {}) == 0
         assert await world.store.count("truths", {}) == 0

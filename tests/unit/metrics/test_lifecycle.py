@@ -12,6 +12,7 @@ import pytest
 from services.common.eventlog.handling import Delivery
 from services.common.eventlog.topics import DATA_ROWS, GROUND_TRUTH, PREDICTIONS, RUN_TOUCHED, row_key
 from services.metrics.memory import PartitionMemory, memory_id
+from services.metrics.rows import TooMuch
 from sightline.wire.events.v1.event_pb2 import Event
 from tests.unit.metrics.partition import Partition
 from tests.unit.metrics.saying import (
@@ -363,3 +364,17 @@ def test_a_memory_that_was_stored_before_there_were_deletions_is_read() -> None:
     assert read.runs["run_a"].has_class(60_000)
     assert (read.runs["run_a"].splits, read.draft(DATASET)) == ((), (2, 2))
     assert PartitionMemory.of_document(0, read.document()) == read
+
+
+def test_a_batch_that_deletes_more_than_a_transaction_holds_is_halved(monkeypatch: pytest.MonkeyPatch) -> None:
+    partition = Partition()
+    partition.feed(
+        told(PREDICTIONS, [created("run_a", 1, 5), upsert(KEY, "run_a", FOUND), upsert(OTHER, "run_a", FOUND)])
+    )
+    monkeypatch.setattr("services.metrics.rows.BATCH_BYTES", 100)
+    deletions = told(PREDICTIONS, [row_deleted(KEY, 1), row_deleted(OTHER, 2)])
+    with pytest.raises(TooMuch):
+        partition.feed(deletions)
+    for one in deletions:
+        partition.feed([one])
+    assert not partition.store["run_rows"]
