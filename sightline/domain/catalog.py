@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Self
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Self, cast
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
+from pydantic_core import PydanticCustomError
 
 from sightline.domain.json_values import json_fault
 from sightline.domain.kinds import KINDS
 from sightline.domain.names import ID_PATTERN, NAME_LIMIT
 from sightline.domain.splits import Split
+from sightline.domain.steps import DATASET, MODEL, ONTOLOGY, Step
+
+STEP_MISSING = "step_missing"
+"""The type of the validation error of a request that doesn't name what it rests on. Its context has a `hint`."""
 
 Name = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=NAME_LIMIT, pattern=r"^[^\x00-\x1f\x7f]*$")
@@ -24,6 +30,19 @@ class Asked(BaseModel):
     """A request. What is not known is refused: a misspelt field must not look as if it had been heard."""
 
     model_config = ConfigDict(extra="forbid")
+
+    rests_on: ClassVar[Mapping[str, Step]] = {}
+    """Steps that come before, by the fields that name what they made."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _names_what_it_rests_on(cls, data: Any) -> Any:
+        named = cast(dict[str, Any], data if isinstance(data, dict) else dict.fromkeys(cls.rests_on, True))
+        for field, step in cls.rests_on.items():
+            if named.get(field) is None:
+                context = {"field": field, "http": step.http, "hint": step.hint()}
+                raise PydanticCustomError(STEP_MISSING, "{field} is missing: {http} makes one", context)
+        return cast(Any, data)
 
 
 class Changes(Asked):
@@ -103,6 +122,8 @@ class Ontology(BaseModel):
 class DatasetAsked(Asked):
     """A dataset to be made."""
 
+    rests_on = {"ontology_id": ONTOLOGY}
+
     name: Name = Field(examples=["crossings, May"])
     ontology_id: Id
 
@@ -151,6 +172,8 @@ class DatasetVersionDeleted(DatasetVersion):
 class ModelAsked(Asked):
     """A model to be made."""
 
+    rests_on = {"ontology_id": ONTOLOGY}
+
     name: Name = Field(examples=["yolo-s"])
     ontology_id: Id
 
@@ -172,6 +195,8 @@ class ModelDeleted(BaseModel):
 
 class ModelRunAsked(Asked):
     """A run to be made. It is measured on this version of the dataset, for ever."""
+
+    rests_on = {"dataset_id": DATASET, "model_id": MODEL}
 
     name: Name = Field(examples=["epoch 12"])
     model_id: Id

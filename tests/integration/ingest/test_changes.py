@@ -270,6 +270,19 @@ async def test_a_step_before_what_it_rests_on(stand: Stand, case: str):
     assert missing(await stand.http.post(path, json=body)) == (404, "not-found", what)
 
 
+@pytest.mark.parametrize(
+    ("path", "body", "what"),
+    [
+        ("/v1/datasets", {"name": "x"}, "ontology"),
+        ("/v1/models", {"name": "x", "ontology_id": None}, "ontology"),
+        ("/v1/model-runs", {"name": "x"}, "dataset"),
+        ("/v1/model-runs", {"name": "x", "dataset_id": "ds_none"}, "model"),
+    ],
+)
+async def test_what_a_step_rests_on_has_to_be_named(stand: Stand, path: str, body: dict[str, Any], what: str):
+    assert missing(await stand.http.post(path, json=body)) == (422, "invalid-request", what)
+
+
 @pytest.mark.parametrize(("field", "what"), [("model_id", "model"), ("dataset_id", "dataset")])
 async def test_a_run_before_its_model_or_dataset(things: Things, field: str, what: str):
     answer = await things.http.post("/v1/model-runs", json=things.run_asked(**{field: "none"}))

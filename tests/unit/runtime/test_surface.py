@@ -20,6 +20,7 @@ from services.common.runtime.settings import Settings
 from services.ingest.__main__ import build as build_ingest
 from services.metrics.__main__ import build as build_metrics
 from services.query.__main__ import build as build_query
+from sightline.domain import steps
 
 EVERY_SERVICE = {
     "GET /docs",
@@ -85,6 +86,9 @@ QUERY = EVERY_SERVICE | {
     "GET /v1/datasets/{dataset_id}/data-rows/{global_key:path}/thumbnail",
     "GET /v1/datasets/{dataset_id}/ground-truth/{global_key:path}",
     "GET /v1/datasets/{dataset_id}/versions",
+    "GET /v1/dead-letters",
+    "GET /v1/dead-letters/{dead_letter_id}",
+    "GET /asyncapi.yaml",
     "GET /v1/datasets/{dataset_id}/versions/{version}",
     "GET /v1/datasets/{dataset_id}/versions:compare",
     "GET /v1/imports/{job}",
@@ -190,3 +194,7 @@ async def test_every_door_is_on_the_list(
     assert grpc_server.methods == expected_grpc
     assert grpc_server.services == {method.split("/")[1] for method in expected_grpc}
     await log.close()
+
+
+def test_the_call_that_mends_a_missing_step_is_a_door() -> None:
+    assert {step.http for step in (*steps.STEPS, steps.CONFIG, steps.REOPENED)} <= INGEST
