@@ -37,9 +37,10 @@ class Asked(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _names_what_it_rests_on(cls, data: Any) -> Any:
-        named = cast(dict[str, Any], data if isinstance(data, dict) else dict.fromkeys(cls.rests_on, True))
+        if not isinstance(data, dict):
+            return data
         for field, step in cls.rests_on.items():
-            if named.get(field) is None:
+            if cast(dict[str, Any], data).get(field) is None:
                 context = {"field": field, "http": step.http, "hint": step.hint()}
                 raise PydanticCustomError(STEP_MISSING, "{field} is missing: {http} makes one", context)
         return cast(Any, data)

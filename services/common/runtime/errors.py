@@ -83,8 +83,8 @@ def install(app: FastAPI) -> None:
         errors = [{"where": _where(e), "message": e["msg"]} for e in error.errors()]
         detail = "; ".join(f"{e['where']}: {e['message']}" for e in errors[:3])
         hints: list[dict[str, Any]] = [e["ctx"]["hint"] for e in error.errors() if e["type"] == STEP_MISSING]
-        extra = {"errors": errors[:50]} | (hints[0] if hints else {})
-        return answer(Problem(422, "invalid-request", "the request is not valid", detail, **extra))
+        extra: dict[str, Any] = {"errors": errors[:50]} | (hints[0] if hints else {})
+        return answer(Problem(422, "invalid-request", "the request is not valid", detail, headers=None, **extra))
 
     @app.exception_handler(HTTPException)
     async def http(_request: Request, error: HTTPException) -> Response:  # pyright: ignore[reportUnusedFunction]
