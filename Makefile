@@ -10,7 +10,7 @@ DEPLOY_LOCK := deploy/requirements.lock
 COMPILE := uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--custom-compile-command "make lock" --quiet
 
-.PHONY: help install demo test test-fast kafka check format wire lock bench clean
+.PHONY: help install demo test test-fast kafka check format wire asyncapi lock bench clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -43,6 +43,7 @@ check: install ## Formatting, lint, types, import rules, protobuf: all that need
 	$(BIN)/basedpyright
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/python scripts/generate_wire.py --check
+	$(BIN)/python scripts/generate_asyncapi.py --check
 	cd proto && ../$(BIN)/buf lint
 	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
 
@@ -52,6 +53,9 @@ format: install ## Format the code
 
 wire: install ## Generate sightline/wire from proto/
 	$(BIN)/python scripts/generate_wire.py
+
+asyncapi: install ## Generate docs/asyncapi.yaml from the topics and proto/
+	$(BIN)/python scripts/generate_asyncapi.py
 
 lock: ## Pin all dependencies anew (needs uv): of developers, and those of them that the image gets
 	$(COMPILE) --all-extras --upgrade --output-file $(LOCK)

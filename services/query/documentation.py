@@ -20,6 +20,7 @@ TAGS = [
     {"name": "runs", "description": "Model runs and what they are worth."},
     {"name": "rows", "description": "Data rows, their truth, and what a run got right and wrong on each."},
     {"name": "imports", "description": "Import jobs."},
+    {"name": "dead letters", "description": "Events that can never be applied, and what becomes of them."},
     {"name": "catalog", "description": "Projects, datasets and their versions, ontologies, models, saved configs."},
     {"name": "writes", "description": "What is passed on to the ingest service."},
     {"name": "status", "description": "How the server is doing."},

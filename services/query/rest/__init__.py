@@ -12,6 +12,7 @@ from services.query.openapi import Writes
 from services.query.passthrough import Ingest
 from services.query.rest.catalog import catalog
 from services.query.rest.data_rows import rows_of_datasets
+from services.query.rest.dead_letters import dead_letters
 from services.query.rest.jobs import jobs
 from services.query.rest.runs import model_runs
 from services.query.sources import Sources
@@ -30,7 +31,7 @@ def describe(app: FastAPI, writes: Writes) -> None:
 def reading(sources: Sources) -> APIRouter:
     """All questions."""
     router = APIRouter()
-    for routes in (catalog, rows_of_datasets, model_runs, jobs):
+    for routes in (catalog, rows_of_datasets, model_runs, jobs, dead_letters):
         router.include_router(routes(sources))
     return router
 
