@@ -6,6 +6,7 @@ A hash table of open addressing whose pages the kernel may write out: 32 bytes a
 from __future__ import annotations
 
 import mmap
+import secrets
 import tempfile
 from typing import Annotated
 
@@ -21,6 +22,8 @@ _Words = Annotated[Bits, types.Array(types.uint64, 2, "C", readonly=True)]  # py
 _Table = Annotated[Bits, types.Array(types.uint64, 2, "C", readonly=False)]  # pyright: ignore[reportUnknownMemberType]
 _Repeated = Annotated[Bools, types.Array(types.boolean, 1, "C", readonly=False)]  # pyright: ignore[reportUnknownMemberType]
 
+_Salt = Annotated[np.uint64, types.uint64]
+
 _FIRST_SLOTS = 1 << 16
 _SLOT_BYTES = 16
 _MIX = np.uint64(0x9E3779B97F4A7C15)
@@ -28,13 +31,17 @@ _32 = np.uint64(32)
 
 
 @kernel
-def _insert(words: _Words, table: _Table, repeated: _Repeated) -> int:
-    """Put pairs of words into the table, all of which are not (0, 0); how many were new."""
+def _insert(words: _Words, table: _Table, repeated: _Repeated, salt: _Salt) -> int:
+    """Put pairs of words into the table, all of which are not (0, 0); how many were new.
+
+    The salt is the upload's own, so that nobody can choose uuids that all belong in one place.
+    """
     mask = np.uint64(len(table) - 1)
     new = 0
     for i in range(len(words)):
         low, high = words[i, 0], words[i, 1]
-        mixed = (low ^ (high * _MIX)) * _MIX
+        mixed = (low ^ salt) * _MIX
+        mixed = ((mixed ^ (mixed >> _32)) + (high ^ salt)) * _MIX
         slot = (mixed ^ (mixed >> _32)) & mask
         while True:
             if table[slot, 0] == low and table[slot, 1] == high:
@@ -53,6 +60,7 @@ class SeenUuids:
 
     def __init__(self) -> None:
         self._count = 0
+        self._salt = np.uint64(secrets.randbits(64))
         self._nil_seen = False
         self._table, self._memory = _make_table(_FIRST_SLOTS)
 
@@ -69,7 +77,7 @@ class SeenUuids:
             self._nil_seen = True
         plain = np.flatnonzero(~nil)
         found = np.zeros(len(plain), np.bool_)
-        self._count += _insert(words[plain], self._table, found)
+        self._count += _insert(words[plain], self._table, found, self._salt)
         repeated[plain] = found
         return repeated
 
@@ -81,16 +89,16 @@ class SeenUuids:
     def _grow(self) -> None:
         old, memory = self._table, self._memory
         self._table, self._memory = _make_table(2 * len(old))
-        _refill(self._table, old)
+        _refill(self._table, old, self._salt)
         del old  # no view may be left of what is closed
         memory.close()
 
 
-def _refill(table: Bits, old: Bits) -> None:
+def _refill(table: Bits, old: Bits, salt: np.uint64) -> None:
     for begin in range(0, len(old), _FIRST_SLOTS):
         part = old[begin : begin + _FIRST_SLOTS]
         held = np.ascontiguousarray(part[part.any(axis=1)])
-        _insert(held, table, np.zeros(len(held), np.bool_))
+        _insert(held, table, np.zeros(len(held), np.bool_), salt)
 
 
 def _make_table(slots: int) -> tuple[Bits, mmap.mmap]:
