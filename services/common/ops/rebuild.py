@@ -16,7 +16,7 @@ from typing import Any
 import sightline
 from services.common.eventlog import sqlite_looking
 from services.common.eventlog.opening import open_log
-from services.common.eventlog.port import EventLog
+from services.common.eventlog.port import EventLog, LogError
 from services.common.eventlog.topics import topics
 from services.common.ops.copying import Report
 from services.common.ops.rebuild_processes import replay
@@ -38,7 +38,7 @@ from services.common.readmodel.generations import (
     other_generations,
     swap,
 )
-from services.common.readmodel.mongo import ReadModel, ReadModelError
+from services.common.readmodel.mongo import ReadModel, ReadModelAway, ReadModelError
 from services.common.runtime.settings import Settings
 
 FRESH_SECONDS = 60.0
@@ -95,10 +95,7 @@ async def rebuild_swap(settings: Settings, report: Report, *, anew: bool = False
 
 async def rebuild_drop_old(settings: Settings) -> dict[str, Any]:
     """Drop every generation but the current one."""
-    try:
-        store = await ReadModel.open(settings.mongo_url, settings.mongo_database)
-    except ReadModelError as error:
-        raise Refusal(str(error)) from error
+    store = await _store(settings, prepare=False)
     try:
         dropped = await other_generations(store.home)
         for database in dropped:
@@ -114,16 +111,26 @@ async def _opened(settings: Settings) -> AsyncGenerator[tuple[EventLog, ReadMode
         raise Refusal(f"There is no log at {settings.log_path}.")
     log = await open_log(settings, create=False)
     try:
-        try:
-            store = await ReadModel.open(settings.mongo_url, settings.mongo_database, log.log_id)
-        except ReadModelError as error:
-            raise Refusal(str(error)) from error
+        store = await _store(settings, log.log_id, prepare=False)
         try:
             yield log, store
         finally:
             await store.close()
     finally:
         await log.close()
+
+
+async def _store(
+    settings: Settings, log_id: str | None = None, *, generation: str | None = None, prepare: bool = True
+) -> ReadModel:
+    try:
+        return await ReadModel.open(
+            settings.mongo_url, settings.mongo_database, log_id, generation=generation, prepare=prepare
+        )
+    except ReadModelAway as error:
+        raise LogError(str(error)) from error
+    except ReadModelError as error:
+        raise Refusal(str(error)) from error
 
 
 async def _begin(log: EventLog, store: ReadModel, anew: bool) -> Generation:
@@ -156,9 +163,7 @@ async def _compared(
     """Bring the new generation to a moment of the current one, and compare the two."""
     live = bool(await _users(settings))
     async with _replayed_moment(settings, log, store, generation, report, live=live) as here:
-        there = await ReadModel.open(
-            settings.mongo_url, settings.mongo_database, log.log_id, generation=generation.database
-        )
+        there = await _store(settings, log.log_id, generation=generation.database)
         total = await estimated_documents(store)
 
         def documents(done: int) -> None:

@@ -73,11 +73,19 @@ class ReadModel:
         self._commit_seconds = commit_seconds
 
     @classmethod
-    async def open(cls, url: str, database: str, log_id: str | None = None, *, generation: str | None = None) -> Self:
+    async def open(
+        cls,
+        url: str,
+        database: str,
+        log_id: str | None = None,
+        *,
+        generation: str | None = None,
+        prepare: bool = True,
+    ) -> Self:
         """Connect, make collections and indexes that are missing, and refuse what can't hold a read model.
 
         With a `log_id`, a read model that was made from another log is refused. `generation`: the database of another
-        generation than the current one.
+        generation than the current one. Without `prepare` nothing is made: it is only looked at, whoever made it.
         """
         try:
             client: Client = AsyncIOMotorClient(
@@ -93,7 +101,8 @@ class ReadModel:
         try:
             await store._refuse_unfit_server()
             store._database = _majority(client, generation or await current_generation(store._home))
-            await asyncio.gather(*(store._prepare(collection) for collection in COLLECTIONS))
+            if prepare:
+                await asyncio.gather(*(store._prepare(collection) for collection in COLLECTIONS))
             if log_id is not None:
                 await store._refuse_other_log(log_id)
         except ServerSelectionTimeoutError as error:
@@ -266,8 +275,8 @@ class ReadModel:
         except OperationFailure as error:
             if error.code in _INDEX_CONFLICTS:
                 raise ReadModelError(
-                    f"the indexes of {collection.name} were made by another version of Sightline: use another "
-                    "database with SIGHTLINE_MONGO_DATABASE"
+                    f"the indexes of {collection.name} were made by another version of Sightline: "
+                    "`sightline rebuild --swap` makes a read model of this version from the log"
                 ) from error
             if error.code != _NAMESPACE_EXISTS:
                 raise

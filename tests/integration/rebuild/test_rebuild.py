@@ -14,7 +14,7 @@ from services.common.eventlog.consumer import RunLoop
 from services.common.eventlog.port import Message
 from services.common.eventlog.sqlite import SqliteLog
 from services.common.eventlog.topics import CATALOG, PREDICTIONS, topics
-from services.common.readmodel.mongo import ReadModel
+from services.common.readmodel.mongo import ReadModel, ReadModelError
 from services.ingest.handlers import CATALOG_GROUP, CatalogHandler
 from sightline.wire.events.v1.event_pb2 import Event
 from tests.integration.rebuild.conftest import ROW_PARTITIONS, Ground, Story
@@ -169,6 +169,20 @@ async def test_a_service_that_slept_through_the_swap_writes_nothing_more(ground:
         after = await sleeper.read_progress("ingest.catalog", 0)
         assert after.rev == stands.rev + 1
         assert after.log_id != stands.log_id
+
+
+async def test_a_read_model_of_another_version_is_replaced(ground: Ground) -> None:
+    await told(ground)
+    async with ground.store() as store:
+        await store.database["run_rows"].drop_index("row_1")
+        await store.database["run_rows"].create_index([("row", 1)], name="row_1", sparse=True)
+    with pytest.raises(ReadModelError, match="rebuild --swap"):
+        async with ground.store():
+            pass
+    assert (await ground.rebuild("--compare"))["equal"]
+    swapped = await ground.rebuild("--swap")
+    async with ground.store() as store:
+        assert store.database.name == swapped["current"]
 
 
 async def test_a_log_without_its_beginning_is_refused(ground: Ground) -> None:
