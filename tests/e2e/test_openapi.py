@@ -15,7 +15,7 @@ from schemathesis import Case, GenerationMode
 
 from tests.e2e.stack import Stack
 
-EXAMPLES = 8
+EXAMPLES = 5
 """For each operation: as many that fit as that don't."""
 
 
