@@ -17,11 +17,13 @@ from services.common.readmodel.collections import RUN_ROWS
 from services.common.readmodel.mongo import ReadModel
 from services.common.runtime.errors import Problem
 from services.ingest.events import EventMaker
-from services.ingest.imports import Imports, Job, append_all
+from services.ingest.handlers.catalog_state import MODEL_RUNS
+from services.ingest.imports import Imports, Job, JobFailed, append_all
 from services.ingest.named_rows import UNKNOWN_ROW, NamedRows
 from services.ingest.uploads import parse_ahead
 from services.ingest.version_rows import PATIENCE_SECONDS, load_version_rows, rows_are_known
 from sightline.arrays import Bits
+from sightline.domain.names import name_fault
 from sightline.formats.faults import Rejection
 from sightline.formats.prediction_names import NameBlock, PredictionNameReader
 from sightline.formats.uuids import UUID_BYTES, Octets, uuid_text
@@ -53,8 +55,11 @@ class PredictionDeletion:
         await rows_are_known(self._log, self._rows_loop)
         stored = await load_version_rows(self._store, job.project_id, job.dataset_id, job.dataset_version)
         partitions = self._log.topics[PREDICTIONS].partitions
-        # Rows that a run made are known to its predictions before they are to the dataset.
-        rows = NamedRows(job.project_id, job.dataset_id, stored, partitions, may_make=False)
+        run = await self._store.get(MODEL_RUNS, f"{job.project_id}/{run_id}")
+        if run is None:
+            raise JobFailed("the run is not there any more")
+        # Rows that a run makes are known to its predictions before they are to the dataset; here none is made.
+        rows = NamedRows(job.project_id, job.dataset_id, stored, partitions, may_make=run["accepts_new_rows"])
         events = EventMaker(job.project_id, job.dataset_id, job.import_id, run_id)
         collected = _Collected(rows, events)
         loose: list[NameBlock] = []
@@ -125,9 +130,9 @@ class _Collected:
     def take(self, block: NameBlock, loose: list[NameBlock]) -> Iterator[Rejection]:
         """Take what names its row; what does not goes to `loose`. What can't be is told."""
         without: list[int] = []
-        rows = self._rows.find([key if key is not None else "" for key in block.global_keys]).tolist()
-        for i, (key, row) in enumerate(zip(block.global_keys, rows, strict=True)):
+        for i, key in enumerate(block.global_keys):
             number = int(block.line[i])
+            row = -1 if key is None or name_fault(key) else int(self._rows.find([key])[0])
             if key is None and self._loose < MOST_WITHOUT_ROW:
                 self._loose += 1
                 without.append(i)

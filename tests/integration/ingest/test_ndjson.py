@@ -291,6 +291,17 @@ async def test_predictions_are_deleted_by_uuid(world: World) -> None:
     assert left == {UUIDS[1], UUIDS[3]}
 
 
+async def test_rows_that_a_run_may_make_need_not_be_known(stand: Any) -> None:
+    world = await World(stand).make(accepts_new_rows=True)
+    path = f"/v1/model-runs/{world.run}/predictions:delete"
+    names = [{"dataRow": {"globalKey": key}, "uuid": UUIDS[0]} for key in ("new.jpg", "")]
+    job = await stand.post(path, content=ndjson(*names))
+    assert (job["accepted"], told(job)) == (1, [(2, "unknown_row", "line 2: dataRow.globalKey")])
+    (taken,) = [e.predictions_deleted for e in await stand.events(PREDICTIONS) if e.HasField("predictions_deleted")]
+    assert (taken.global_key, taken.uuids) == ("new.jpg", uuid.UUID(UUIDS[0]).bytes)
+    assert not any(e.data_row_upserted.global_key == "new.jpg" for e in await stand.events(DATA_ROWS))
+
+
 async def test_a_sealed_run_gives_nothing_back(world: World) -> None:
     await world.stand.post(f"/v1/model-runs/{world.run}:seal", {})
     answer = await world.stand.http.post(

@@ -151,7 +151,7 @@ async def test_killed_in_mid_import_and_sent_again_the_numbers_are_pycocotools(
 async def test_a_file_many_times_what_is_held_with_its_rows_interleaved(
     mongo_url: str, database_name: str, store: ReadModel, tmp_path: Path
 ) -> None:
-    """Memory stays that of a window, whatever the file's size: here several times a full window and all that is read ahead."""
+    """Memory stays that of a window and of what is read ahead, whatever the file's size."""
     keys = [f"row {n}" for n in range(500)]
     rows = b"\n".join(json.dumps({"global_key": key}).encode() for key in keys)
     padding = "x" * 300
