@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import sightline
-from sightline.cli import log
+from sightline.cli import dead_letters, log
 from sightline.cli.outcome import Exit, Stop
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ app = typer.Typer(
 )
 imports = typer.Typer(help="Send files to a server.", no_args_is_help=True)
 app.add_typer(imports, name="import")
+app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(log.app, name="log")
 
 Url = Annotated[

@@ -11,7 +11,7 @@ import httpx
 
 from sightline.client.answers import Prediction
 from sightline.client.asking import Call, Flow, following, items_of, page
-from sightline.client.flows import catalog, datasets, files, jobs, runs
+from sightline.client.flows import catalog, datasets, files, jobs, letters, runs
 from sightline.client.retrying import Retries
 from sightline.client.tables import frame, in_columns, table
 from sightline.client.things import (
@@ -278,6 +278,11 @@ class AsyncClient(Thing[Awaiting, str]):
     runs = listed_as(catalog.runs, AsyncRun)
     job = made(jobs.import_job, AsyncJob)
     status = bound(files.status)
+
+    dead_letters = bound(letters.dead_letters)
+    dead_letter = bound(letters.dead_letter)
+    decide_dead_letter = bound(letters.decide_dead_letter)
+    decide_dead_letters = bound(letters.decide_dead_letters)
 
     # By id, as the command line does it.
     import_data_rows = bound(files.import_data_rows)
