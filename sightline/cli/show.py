@@ -12,8 +12,11 @@ from rich.console import Console
 from rich.table import Table
 
 if TYPE_CHECKING:
+    from msgspec import Struct
+
     from sightline.cli.coco import Imported
-    from sightline.client import Run
+    from sightline.client import ImportJob, Run
+    from sightline.client.things import Thing
     from sightline.doctor import Finding
 
 JsonObject = Mapping[str, Any]
@@ -222,3 +225,71 @@ def _number(value: float | None) -> str:
     if value is None:
         return "–"
     return str(value) if isinstance(value, int) else f"{value:.4f}"
+
+
+def as_ndjson(items: Iterable[JsonObject]) -> None:
+    """A line an item."""
+    for item in items:
+        sys.stdout.write(json.dumps(item, allow_nan=False, ensure_ascii=False) + "\n")
+
+
+def items(found: Sequence[JsonObject], columns: Sequence[str], json_wanted: bool) -> None:
+    """A list of anything."""
+    if json_wanted:
+        as_json({"items": found})
+        return
+    table = _table(*(column.replace("_", " ").capitalize() for column in columns))
+    for item in found:
+        table.add_row(*(_words(item.get(column)) for column in columns))
+    _console().print(table)
+
+
+def one(answer: JsonObject, json_wanted: bool) -> None:
+    """One of anything, a line a field."""
+    if json_wanted:
+        as_json(answer)
+        return
+    table = _table("", "")
+    table.show_header = False
+    for name, value in answer.items():
+        table.add_row(name.replace("_", " "), _words(value))
+    _console().print(table)
+
+
+def struct(said: Struct, json_wanted: bool) -> None:
+    """One of what the server answers with."""
+    import msgspec
+
+    one(msgspec.to_builtins(said), json_wanted)
+
+
+def thing(found: Thing[Any, Any], json_wanted: bool) -> None:
+    """A thing of the server."""
+    struct(found.facts, json_wanted)
+
+
+def job(done: ImportJob, json_wanted: bool) -> None:
+    """How an import ended."""
+    if json_wanted:
+        struct(done, True)
+        return
+    _console().print(f"{done.accepted} accepted, {done.rejected} rejected (import {done.job})")
+
+
+def _words(value: Any) -> str:
+    """A value in a table."""
+    match value:
+        case None:
+            return "–"
+        case bool():
+            return "yes" if value else "no"
+        case [{"name": _}, *_]:
+            return ", ".join(str(each["name"]) for each in value)
+        case [{"version": _}, *_]:
+            return ", ".join(str(each["version"]) for each in value)
+        case list() | tuple():
+            return ", ".join(str(each) for each in value)  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+        case dict():
+            return json.dumps(value, ensure_ascii=False)
+        case _:
+            return str(value)

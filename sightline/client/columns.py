@@ -21,20 +21,23 @@ if TYPE_CHECKING:
 Column = Sequence[Any] | npt.NDArray[Any]
 
 _BLOCK = 16_384
+_HEX = np.frombuffer(bytes(range(256)).hex().encode(), np.uint8).reshape(256, 2)
+"""The two digits of each byte."""
+_HEX_PLACES = [place for place in range(36) if place not in (8, 13, 18, 23)]
 
 
-class _Name(msgspec.Struct, rename="camel"):
+class _Name(msgspec.Struct, rename="camel", gc=False):
     global_key: str
 
 
-class _Box(msgspec.Struct):
+class _Box(msgspec.Struct, gc=False):
     top: float
     left: float
     height: float
     width: float
 
 
-class _Line(msgspec.Struct, rename="camel", omit_defaults=True):
+class _Line(msgspec.Struct, rename="camel", omit_defaults=True, gc=False):
     data_row: _Name
     name: str
     bbox: _Box
@@ -167,9 +170,9 @@ def _or_none(values: npt.NDArray[np.float64]) -> list[float | None]:
 def _texts(uuids: Column, count: int) -> list[str]:
     array = np.asarray(uuids)
     if array.shape == (count, 16) and array.dtype == np.uint8:
-        digits = np.ascontiguousarray(array).tobytes().hex()
-        whole = [digits[at : at + 32] for at in range(0, 32 * count, 32)]
-        return [f"{d[:8]}-{d[8:12]}-{d[12:16]}-{d[16:20]}-{d[20:]}" for d in whole]
+        text = np.full((count, 36), ord("-"), np.uint8)
+        text[:, _HEX_PLACES] = _HEX[array].reshape(count, 32)
+        return text.view("S36").reshape(count).astype("U36").tolist()
     if array.shape != (count,):
         raise ValueError(f"uuid must have {count} items, as row has; not the shape {array.shape}")
     return [value if isinstance(value, str) else str(UUID(str(value))) for value in array.tolist()]
