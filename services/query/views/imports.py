@@ -67,13 +67,13 @@ class ImportJob(Answer):
 
 
 async def import_job(sources: Sources, job: str, *, wait: float = 0.0) -> ImportJob:
-    """An import. With `wait`, answers when it is measured or has failed, or after so many seconds."""
+    """An import. With `wait`, answers when it is measured or never will be, or after so many seconds."""
     deadline = asyncio.get_running_loop().time() + wait
     pause = SHORTEST_PAUSE
     while True:
-        answer = await _import_job(sources, job)
+        answer, measurable = await _import_job(sources, job)
         remaining = deadline - asyncio.get_running_loop().time()
-        if answer.measured or answer.state == "FAILED" or remaining <= 0 or sources.stopping.is_set():
+        if answer.measured or not measurable or remaining <= 0 or sources.stopping.is_set():
             return answer
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(sources.stopping.wait(), min(pause, remaining))
@@ -92,7 +92,8 @@ async def _rejections(reads: Reads, job: str) -> AsyncIterator[Rejection]:
         yield _rejection(document)
 
 
-async def _import_job(sources: Sources, job: str) -> ImportJob:
+async def _import_job(sources: Sources, job: str) -> tuple[ImportJob, bool]:
+    """An import, and whether it is measured or may still be: not if it failed, or its run was deleted."""
     reads = sources.reads
     document = await reads.one(IMPORTS, job)
     if document is None:
@@ -107,7 +108,7 @@ async def _import_job(sources: Sources, job: str) -> ImportJob:
     )
     live = live or {}
     counts = document if ended else live
-    return ImportJob(
+    answer = ImportJob(
         job=job,
         state=document["state"],
         dataset_id=document["dataset_id"],
@@ -117,7 +118,7 @@ async def _import_job(sources: Sources, job: str) -> ImportJob:
         mode=document["mode"],
         accepted=counts.get("accepted", 0),
         rejected=counts.get("rejected", 0),
-        measured=is_measured,
+        measured=bool(is_measured),
         failure=document["failure"],
         rejections=[_rejection(error) for error in errors],
         warnings=dict(live.get("warnings", {})),
@@ -125,10 +126,11 @@ async def _import_job(sources: Sources, job: str) -> ImportJob:
         begun_unix_ms=document["begun_unix_ms"],
         ended_unix_ms=document["ended_unix_ms"],
     )
+    return answer, answer.state != "FAILED" and is_measured is not None
 
 
-async def _measured(sources: Sources, job: Document) -> bool:
-    """Whether what the import said is in the numbers. Progress alone tells."""
+async def _measured(sources: Sources, job: Document) -> bool | None:
+    """Whether what the import said is in the numbers: progress alone tells. None: its run is gone."""
     if job["state"] != "FINISHED":
         return False
     reads = sources.reads
@@ -137,7 +139,7 @@ async def _measured(sources: Sources, job: Document) -> bool:
         return applied(job, await reads.progress(group, sources.row_partitions), topic=topic)
     run, summary = await asyncio.gather(reads.one(MODEL_RUNS, job["run_id"]), reads.one(RUN_SUMMARIES, job["run_id"]))
     if run is None or summary is None:
-        return False
+        return None if run is None else False
     version = await reads.one(DATASET_VERSIONS, run["dataset_id"], str(run["dataset_version"]))
     scoped = not run.get("splits") or in_scope(run, summary["scope_version"] or {}, sources.row_partitions)
     return scoped and measured(job, run, version, summary["version"], sources.row_partitions)

@@ -64,6 +64,12 @@ async def test_waiting_ends_when_it_has_failed(api: Api, store: ReadModel, world
         assert (await waiting)["failure"] == "broken"
 
 
+async def test_nobody_waits_for_a_run_that_was_deleted(api: Api, store: ReadModel, world: World):
+    await store.write([Replace("imports", world.import_document("imp_2", run_id="run_gone"))])
+    async with asyncio.timeout(20):
+        assert (await api.get("/v1/imports/imp_2", wait=30))["measured"] is False
+
+
 async def test_waiting_ends_when_the_service_stops(api: Api, store: ReadModel, world: World):
     await store.write([Replace("run_summaries", world.summary(4) | {"version": {}})])
     waiting = await long_wait(api, "imp_1")
