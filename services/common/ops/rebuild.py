@@ -56,7 +56,7 @@ async def rebuild_compare(settings: Settings, report: Report, *, anew: bool = Fa
         generation = await _begin(log, store, anew)
         seen = await _compared(settings, log, store, generation, report)
         for _ in range(TRIES - 1):
-            if seen.equal or not seen.live:
+            if seen.equal or not (seen.live or await _users(settings)):
                 break
             seen = await _compared(settings, log, store, generation, report)
         return {

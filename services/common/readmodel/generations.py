@@ -15,13 +15,12 @@ from pymongo.errors import OperationFailure
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
+from services.common.progress import CLOSED
 from services.common.readmodel.collections import COLLECTIONS, PROGRESS
 from services.common.readmodel.driver import Client, Database
 
 GENERATIONS = "generations"
 POINTER = "current"
-CLOSED = "closed by a rebuild"
-"""In place of the log's id in the progress of a generation that was swapped out: nobody goes on writing there."""
 
 _WRITE_CONFLICT = 112
 

@@ -7,7 +7,7 @@ import contextlib
 import json
 import subprocess
 import sys
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,12 @@ from services.metrics.__main__ import build as build_metrics
 from tests.e2e.environment import plain_environment
 from tests.unit.evaluation.synthetic import coco
 
+GROUPS = {
+    "ingest.catalog": ("catalog",),
+    "ingest.rows": ("data-rows", "ground-truth"),
+    "metrics.rows": ("ground-truth", "predictions"),
+    "metrics.runs": ("run-touched",),
+}
 ROW_PARTITIONS = 4
 SECONDS = 60.0
 
@@ -57,13 +63,13 @@ class Ground:
             await opened.close()
 
     @contextlib.asynccontextmanager
-    async def services(self) -> AsyncGenerator[Client]:
-        """Ingest and metrics run, as far as they can in a test."""
+    async def services(self, *, measuring: bool = True) -> AsyncGenerator[Client]:
+        """Ingest and metrics run, as far as they can in a test; runs are measured, or not."""
         async with self.log() as log, self.store() as store:
             health = Health()
             parts = await build_ingest(Context("ingest", self.settings, store, health, log))
-            measuring = await build_metrics(Context("metrics", self.settings, store, Health(), log))
-            background = [*parts.background, *measuring.background]
+            rows, runs = (await build_metrics(Context("metrics", self.settings, store, Health(), log))).background
+            background = [*parts.background, rows, *([runs] if measuring else [])]
             running = [asyncio.create_task(part.run()) for part in background]
             app = http_app("ingest", parts.routers, health, parts.describe)
             transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
@@ -116,24 +122,17 @@ class Client:
         answer = await self.http.delete(path)
         assert answer.is_success, answer.text
 
-    async def settled(self) -> None:
-        """Wait until every group has applied what is on the log."""
+    async def settled(self, groups: Iterable[str] = tuple(GROUPS)) -> None:
+        """Wait until groups have applied what is on the log."""
         async with asyncio.timeout(SECONDS):
-            while not await self._is_settled():
+            while not await self._are_settled(groups):
                 await asyncio.sleep(0.1)
 
-    async def _is_settled(self) -> bool:
-        groups = {
-            "ingest.catalog": ("catalog",),
-            "ingest.rows": ("data-rows", "ground-truth"),
-            "metrics.rows": ("ground-truth", "predictions", "data-rows"),
-            "metrics.runs": ("run-touched",),
-        }
-        for group, topics in groups.items():
-            for topic in topics:
+    async def _are_settled(self, groups: Iterable[str]) -> bool:
+        for group in groups:
+            for topic in GROUPS[group]:
                 for partition, end in (await self.log.end_offsets(topic)).items():
-                    offsets = (await self.store.read_progress(group, partition)).offsets
-                    if (group, topic) != ("metrics.rows", "data-rows") and offsets.get(topic, 0) < end:
+                    if (await self.store.read_progress(group, partition)).offsets.get(topic, 0) < end:
                         return False
         return True
 

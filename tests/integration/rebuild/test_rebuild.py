@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from services.common.documents import Read
-from services.common.eventlog.consumer import RunLoop
+from services.common.eventlog.consumer import RunLoop, WrongLog
 from services.common.eventlog.port import Message
 from services.common.eventlog.sqlite import SqliteLog
 from services.common.eventlog.topics import CATALOG, PREDICTIONS, topics
@@ -62,6 +62,23 @@ async def test_a_damaged_read_model_is_found_and_mended(ground: Ground) -> None:
         assert store.database.name == swapped["current"]
         assert await numbers(store) == before
     assert (await ground.rebuild("--compare"))["equal"]
+
+
+async def test_runs_that_were_not_measured_again_yet_are_pending(ground: Ground) -> None:
+    story = await told(ground)
+    async with ground.services(measuring=False) as client:
+        story.client = client
+        await client.post(f"/v1/model-runs/{story.runs[1]}/predictions:import", story.results)
+        await client.settled(["ingest.catalog", "ingest.rows", "metrics.rows"])
+    done = await ground.rebuild("--compare")
+    assert done["equal"], done
+    assert sum(each["pending"] for each in done["collections"]) == 1
+    await ground.rebuild("--swap")
+    async with ground.services() as client:
+        await client.settled()
+    done = await ground.rebuild("--compare")
+    assert done["equal"], done
+    assert sum(each["pending"] for each in done["collections"]) == 0
 
 
 async def test_services_go_on_from_the_generation_that_was_swapped_in(ground: Ground) -> None:
@@ -168,7 +185,10 @@ async def test_a_service_that_slept_through_the_swap_writes_nothing_more(ground:
         await ground.rebuild("--swap")
         after = await sleeper.read_progress("ingest.catalog", 0)
         assert after.rev == stands.rev + 1
-        assert after.log_id != stands.log_id
+        async with ground.log() as log:
+            loop = RunLoop(log, sleeper, CATALOG_GROUP, (CATALOG,), CatalogHandler(ROW_PARTITIONS))
+            with pytest.raises(WrongLog, match="start again"):
+                await asyncio.wait_for(loop.run(), 30)
 
 
 async def test_a_read_model_of_another_version_is_replaced(ground: Ground) -> None:
