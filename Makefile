@@ -10,7 +10,7 @@ DEPLOY_LOCK := deploy/requirements.lock
 COMPILE := uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--custom-compile-command "make lock" --quiet
 
-.PHONY: help install demo test test-fast kafka check format wire asyncapi lock bench clean
+.PHONY: help install demo test test-fast chaos kafka check format wire asyncapi lock bench clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -33,6 +33,10 @@ test: check ## Check the code, then run every test that this machine can run
 
 test-fast: install ## Only the pure tests, in seconds
 	$(BIN)/python -m pytest tests/unit
+
+chaos: install ## What tests try small, at full size: an upload of 10 GB, an hour of random changes
+	SIGHTLINE_TEST_UPLOAD_LINES=20000000 $(BIN)/python -m pytest -n 0 tests/integration/ingest/test_ndjson_process.py -k many_times
+	$(BIN)/python -m tests.chaos.random_changes --minutes 60
 
 kafka: install ## Fetch the Apache Kafka that tests start (44 MB, once; needs Java 17 and Maven)
 	$(BIN)/python -m tests.kafka.jars
