@@ -17,9 +17,11 @@ if TYPE_CHECKING:
     from sightline.client import Client
 
 JsonObject = Mapping[str, Any]
+Verb = Literal["replay", "drop"]
 
 _PIPED_WIDTH = 200
 _COUNTED = 1001
+_GONE = "dead-letter-gone"
 _SAID = {
     "refused": "refused once more",
     "not_replayable": "that can only be dropped",
@@ -128,7 +130,7 @@ def drop(
 
 
 def _decide(
-    verb: Literal["replay", "drop"],
+    verb: Verb,
     letter: str | None,
     every: bool,
     asked: Mapping[str, Any],
@@ -145,7 +147,7 @@ def _decide(
         raise Stop(Exit.REFUSED, "filters go with --all")
     with _client(url) as client:
         if letter is not None:
-            done = [client.decide_dead_letter(letter, verb, note=reason)]
+            done = [_decide_one(client, letter, verb, reason)]
         else:
             _confirm(client, verb, asked, yes=yes)
             done = client.decide_dead_letters(verb, filter=asked, note=reason)
@@ -160,7 +162,18 @@ def _decide(
         raise Stop(Exit.REJECTED_ITEMS, f"of {len(done)} dead letters, {said}")
 
 
-def _confirm(client: Client, verb: str, asked: Mapping[str, Any], *, yes: bool) -> None:
+def _decide_one(client: Client, letter: str, verb: Verb, reason: str) -> JsonObject:
+    from sightline.client import ApiError
+
+    try:
+        return client.decide_dead_letter(letter, verb, note=reason)
+    except ApiError as error:
+        if error.slug != _GONE:
+            raise
+        raise Stop(Exit.REFUSED, str(error)) from error
+
+
+def _confirm(client: Client, verb: Verb, asked: Mapping[str, Any], *, yes: bool) -> None:
     """Ask whether that is meant, unless it was said."""
     if yes:
         return

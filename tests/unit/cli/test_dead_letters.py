@@ -55,6 +55,9 @@ class Server:
             case _, "/v1/dead-letters:replay":
                 items = [decided(self.whats.pop(0))]
                 return httpx.Response(200, json={"items": items, "next": "dl_3" if self.whats else None})
+            case _, "/v1/dead-letters/dl_9:replay":
+                problem = {"type": "https://sightline.dev/problems/dead-letter-gone", "title": "gone", "detail": "so"}
+                return httpx.Response(410, json=problem)
             case _:
                 return httpx.Response(200, json=decided("dropped"))
 
@@ -115,6 +118,12 @@ def test_one_is_dropped(server: Server) -> None:
     done = run("drop", "dl_3", "--reason", "old", "--json")
     assert (done.exit_code, json.loads(done.stdout)["counts"]) == (0, {"dropped": 1})
     assert server.asked == [("POST /v1/dead-letters/dl_3:drop", {}, {"note": "old"})]
+
+
+def test_one_whose_bytes_are_gone_is_refused(server: Server) -> None:
+    done = run("replay", "dl_9")
+    assert isinstance(done.exception, Stop)
+    assert (done.exception.code, str(done.exception)) == (Exit.REFUSED, "gone: so")
 
 
 @pytest.mark.parametrize(
