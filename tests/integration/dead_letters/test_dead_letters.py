@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sqlite3
+from collections.abc import AsyncIterator
 from typing import Any
 
 import numpy as np
 import pytest
 
+from services.common.eventlog.consumer import RunLoop
 from services.common.eventlog.handling import Batch, Outcome
 from services.common.eventlog.topics import DATA_ROWS, GROUND_TRUTH, PREDICTIONS, row_key
+from services.ingest.dead_letters import DEAD_LETTERS_GROUP, DeadLetters, DeadLettersHandler
 from services.metrics.handlers import RowsHandler
 from sightline.wire.events.v1.catalog_pb2 import CatalogRequest
 from sightline.wire.events.v1.data_rows_pb2 import DataRowUpserted
@@ -33,6 +37,19 @@ class Faulty(RowsHandler):
         if any(delivery.event.event_id == "unbearable" for delivery in batch.deliveries):
             raise RuntimeError("a fault of mine")
         return super().handle(batch, state, memory)
+
+
+@contextlib.asynccontextmanager
+async def dead_letters_of(world: World, *, patience: float) -> AsyncIterator[DeadLetters]:
+    """What decides, in a process of its own that waits less long."""
+    log, store = world.stand.log, world.stand.store
+    loop = RunLoop(log, store, DEAD_LETTERS_GROUP, ("dead-letters",), DeadLettersHandler())
+    task = asyncio.create_task(loop.run())
+    try:
+        yield DeadLetters(log, store, loop, patience=patience)
+    finally:
+        await loop.stop()
+        await task
 
 
 def slug(answer: Any) -> tuple[int, str]:
@@ -296,6 +313,30 @@ async def test_a_letter_whose_bytes_are_gone_says_so(world: World) -> None:
     assert slug(await world.decide(letter, "replay")) == (410, "dead-letter-gone")
     assert (await world.letter())["bytes_gone"] is True
     assert (await world.decide(letter, "drop")).json()["state"] == "dropped"
+
+
+async def test_a_claim_of_a_process_that_is_gone_runs_out(world: World) -> None:
+    async with world.metrics():
+        await world.put(world.says("a", (1, A, 0.5)), key=f"{PROJECT}/{world.dataset}/b")
+        letter = await world.letter()
+        for until, expected in ((1 << 50, 409), (1, 200)):
+            claim = {"state": "replaying", "claim": {"token": "t", "until_unix_ms": until}}
+            await world.stand.store.update("dead_letters", letter["_id"], {"$set": claim})
+            assert (await world.decide(letter, "replay")).status_code == expected
+        assert await world.confidences("a") == [0.5]
+        assert "claim" not in await world.letter()
+
+
+async def test_a_refusal_that_comes_late_opens_the_letter_again(world: World) -> None:
+    async with world.metrics():
+        await world.put(world.says("a", (2, A, 0.5)))
+        letter = await world.letter()
+    async with dead_letters_of(world, patience=0.1) as letters:  # metrics is away
+        answer = await letters.replay(PROJECT, letter["dead_letter_id"], "")
+    assert (answer["what"], answer["state"], answer["applied"], answer["added"]) == ("replayed", "replayed", None, None)
+    async with world.metrics():
+        again = await world.letter()
+        assert (again["state"], again["outcome"]["what"]) == ("open", "refused")
 
 
 async def test_no_header_of_a_producer_opens_a_letter_again(world: World) -> None:
