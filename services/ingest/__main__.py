@@ -54,7 +54,7 @@ async def build(context: Context) -> Parts:
 
 
 async def replay(context: ReplayContext) -> Replayed:
-    """The same two loops, without anybody who asks."""
+    """The loops over the catalog and rows, without anybody who asks. What becomes of dead letters, people decide."""
     log, store, partitions = context.log, context.store, context.settings.row_partitions
     return Replayed(
         [

@@ -17,7 +17,7 @@ import sightline
 from services.common.eventlog import sqlite_looking
 from services.common.eventlog.opening import open_log
 from services.common.eventlog.port import EventLog, LogError
-from services.common.eventlog.topics import topics
+from services.common.eventlog.topics import DEAD_LETTERS, topics
 from services.common.ops.copying import Report
 from services.common.ops.rebuild_processes import replay
 from services.common.ops.refusal import Refusal
@@ -39,12 +39,15 @@ from services.common.readmodel.generations import (
     swap,
 )
 from services.common.readmodel.mongo import ReadModel, ReadModelAway, ReadModelError
+from services.common.readmodel.packing import progress_id
 from services.common.runtime.settings import Settings
 
 FRESH_SECONDS = 60.0
 """A moment older than that is left for a new one: MongoDB keeps what was for five minutes."""
 TRIES = 3
 """Comparisons while services run: a deletion that goes piece by piece looks like a difference in its middle."""
+CARRIED = frozenset({DEAD_LETTERS})
+"""Topics from which operational documents are made: no replay makes them anew."""
 
 Stands = Mapping[tuple[str, int], Progress]
 
@@ -80,9 +83,11 @@ async def rebuild_swap(settings: Settings, report: Report, *, anew: bool = False
             await _publish(log, here.progress)
             await _replay(settings, log, generation, here.progress, report)
             await _refuse_users(settings)
-            revs = {f"{group}/{partition}": each.rev for (group, partition), each in here.progress.items()}
+            stands = {progress_id(*place): each for place, each in here.progress.items()}
+            revs = {id: each.rev for id, each in stands.items()}
+            carried = [id for id, each in stands.items() if _is_carried(each)]
             try:
-                await swap(store.home, store.database, generation.database, revs)
+                await swap(store.home, store.database, generation.database, revs, carried)
             except Moved as error:
                 raise Refusal(f"Nothing was swapped: {error}. Stop all services, and type the same again.") from error
             return {
@@ -200,9 +205,15 @@ async def _replay(settings: Settings, log: EventLog, generation: Generation, sta
         (group, topic, partition, offset)
         for (group, partition), progress in stands.items()
         for topic, offset in progress.offsets.items()
+        if not _is_carried(progress)
     ]
     names = {name for topic in topics(settings.row_partitions) for name in topic.consumers}
     await replay(sorted(names), generation.database, ends, report)
+
+
+def _is_carried(progress: Progress) -> bool:
+    """Whether what a group makes is shared by all generations: then it goes on where it stands."""
+    return set(progress.offsets) <= CARRIED
 
 
 async def _publish(log: EventLog, stands: Stands) -> None:
@@ -214,7 +225,7 @@ async def _publish(log: EventLog, stands: Stands) -> None:
 
 async def _refuse_no_beginning(log: EventLog) -> None:
     for topic in log.topics.values():
-        if not topic.consumers:
+        if topic.name in CARRIED:
             continue
         for partition, begin in (await log.begin_offsets(topic.name)).items():
             if begin:
@@ -254,7 +265,7 @@ async def _users(settings: Settings) -> tuple[str, ...]:
 
 
 def _records(stands: Stands) -> int:
-    return sum(sum(progress.offsets.values()) for progress in stands.values())
+    return sum(sum(progress.offsets.values()) for progress in stands.values() if not _is_carried(progress))
 
 
 def _answer(compared: Compared) -> dict[str, Any]:

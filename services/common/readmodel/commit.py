@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from pymongo.errors import DocumentTooLarge, DuplicateKeyError, OperationFailure, PyMongoError
 from pymongo.read_concern import ReadConcern
@@ -42,8 +42,12 @@ async def commit(
     operations: Mapping[str, Sequence[Operation]],
     *,
     patience: float,
+    where: Callable[[str], Database],
 ) -> None:
-    """Store the operations and the progress, or nothing. See `ProgressStore.commit`."""
+    """Store the operations and the progress, or nothing. See `ProgressStore.commit`.
+
+    `where` says in which database a collection lies; the progress lies in `database`.
+    """
     begun = time.monotonic()
     deadline = begun + patience
     for pause in _pauses():
@@ -52,7 +56,7 @@ async def commit(
                 session.start_transaction(
                     ReadConcern("snapshot"), WriteConcern("majority"), max_commit_time_ms=int(patience * 1000)
                 )
-                await _write(session, database, progress, expected_rev, operations)
+                await _write(session, database, progress, expected_rev, operations, where)
                 await _finish(session, deadline)
             return
         except _OtherRev:
@@ -91,9 +95,10 @@ async def _write(
     progress: Document,
     expected_rev: int,
     operations: Mapping[str, Sequence[Operation]],
+    where: Callable[[str], Database],
 ) -> None:
     for collection, each in operations.items():
-        await bulk_write(database, collection, each, session)
+        await bulk_write(where(collection), collection, each, session)
     # Progress comes last: who follows changes knows by it that a transaction is complete.
     if expected_rev == 0:
         try:

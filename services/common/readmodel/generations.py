@@ -8,7 +8,7 @@ pointer, `_id` current, whose `database` is the current one. No pointer: the nam
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from pymongo.errors import OperationFailure
@@ -67,10 +67,11 @@ async def begin_generation(home: Database, *, log_id: str, version: str, anew: b
     return Generation(database, found=False)
 
 
-async def swap(home: Database, old: Database, new: str, revs: dict[str, int]) -> None:
+async def swap(home: Database, old: Database, new: str, revs: Mapping[str, int], carried: Collection[str]) -> None:
     """Make `new` the current generation, in one transaction that closes the old one.
 
-    `revs`: where the progress of the old one stands, by `_id`. `Moved`: it doesn't, and nothing was changed.
+    `revs`: where the progress of the old one stands, by `_id`. `carried`: of these, those that go on in the new one.
+    `Moved`: it doesn't stand there, and nothing was changed.
     """
     client: Client = home.client
     async with await client.start_session() as session:
@@ -81,6 +82,9 @@ async def swap(home: Database, old: Database, new: str, revs: dict[str, int]) ->
                 raise Moved(f"{old.name} isn't the current generation any more")
             there = await old[PROGRESS.name].count_documents({}, session=session)
             closed, change = 0, {"$set": {"log_id": CLOSED}, "$inc": {"rev": 1}}
+            progress = client[new][PROGRESS.name]
+            for document in await old[PROGRESS.name].find({"_id": {"$in": [*carried]}}, session=session).to_list(None):
+                await progress.replace_one({"_id": document["_id"]}, document, upsert=True, session=session)
             for id, rev in revs.items():
                 stands = {"_id": id, "rev": rev}
                 changed = await old[PROGRESS.name].update_one(stands, change, session=session)

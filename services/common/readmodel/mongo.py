@@ -239,6 +239,7 @@ class ReadModel:
             expected_rev,
             compile_writes(writes),
             patience=self._commit_seconds,
+            where=self._where,
         )
 
     # Where

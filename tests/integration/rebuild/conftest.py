@@ -30,6 +30,7 @@ from tests.unit.evaluation.synthetic import coco
 
 GROUPS = {
     "ingest.catalog": ("catalog",),
+    "ingest.dead-letters": ("dead-letters",),
     "ingest.rows": ("data-rows", "ground-truth"),
     "metrics.rows": ("ground-truth", "predictions"),
     "metrics.runs": ("run-touched",),

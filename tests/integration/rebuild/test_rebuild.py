@@ -158,6 +158,25 @@ async def test_what_the_services_have_not_handled_is_left_to_them(ground: Ground
     assert (await ground.rebuild("--compare"))["equal"]
 
 
+async def test_dead_letters_and_what_people_decided_of_them_stay(ground: Ground) -> None:
+    async with ground.services() as client:
+        await Story(client).begin()
+        await client.log.append([Message(PREDICTIONS, b"default/d/row", b"no event", 0)])
+        await client.settled()
+        (letter,) = await client.store.find(Read("dead_letters", {}))
+        await client.store.update("dead_letters", letter["_id"], {"$set": {"state": "dropped"}})
+    done = await ground.rebuild("--compare")
+    assert done["equal"], done
+    await ground.rebuild("--swap")
+    async with ground.services() as client:
+        await client.log.append([Message(PREDICTIONS, b"default/d/row", b"another", 0)])
+        await client.settled()
+        assert await client.store.find(Read("dead_letters", {"_id": letter["_id"]})) == [{**letter, "state": "dropped"}]
+        assert await client.store.count("dead_letters", {}) == 2
+        assert await client.store.home["dead_letters"].count_documents({}) == 2
+    assert (await ground.rebuild("--compare"))["equal"]
+
+
 @pytest.mark.parametrize("what", ["--compare", "--swap"])
 async def test_one_that_was_killed_goes_on(ground: Ground, what: str) -> None:
     await told(ground, images=60)
