@@ -72,7 +72,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Server:
     server = Server()
     transport = httpx.MockTransport(server.answer)
     made = lambda url: clients.Client(url, retries=0, transport=transport)  # noqa: E731
-    monkeypatch.setattr(dead_letters, "_client", made)
+    monkeypatch.setattr(dead_letters, "connect", made)
     return server
 
 
