@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from sightline.cli.options import Json, Limit, Url, Yes, connect
 from sightline.cli.outcome import Exit, Stop
 
 if TYPE_CHECKING:
@@ -51,12 +52,6 @@ Dataset = Annotated[str | None, typer.Option("--dataset", metavar="ID", help="On
 Run = Annotated[str | None, typer.Option("--run", metavar="ID", help="Only those about this run.")]
 All = Annotated[bool, typer.Option("--all", help="All open ones that the filters name.")]
 Reason = Annotated[str, typer.Option("--reason", help="Why, for those who look later.")]
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")]
-Url = Annotated[
-    str | None,
-    typer.Option("--url", envvar="SIGHTLINE_URL", help="Address of the server.", show_default="http://127.0.0.1:8790"),
-]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @app.command("list")
@@ -67,7 +62,7 @@ def list_letters(
     bug: Bug = None,
     dataset: Dataset = None,
     run: Run = None,
-    limit: Annotated[int, typer.Option(min=1, help="How many to show at most.")] = 50,
+    limit: Limit = 50,
     url: Url = None,
     as_json: Json = False,
 ) -> None:
@@ -75,7 +70,7 @@ def list_letters(
     from sightline.cli import show
 
     asked = _filter(topic, group, bug, dataset, run)
-    with _client(url) as client:
+    with connect(url) as client:
         found = client.dead_letters(limit=limit, state=None if state is State.ALL else state.value, **asked)
     show.as_json({"items": found}) if as_json else _show_list(found)
 
@@ -85,7 +80,7 @@ def show_letter(letter: Letter, url: Url = None, as_json: Json = False) -> None:
     """Show one: where it came from, why it was put aside, and what it says."""
     from sightline.cli import show
 
-    with _client(url) as client:
+    with connect(url) as client:
         found = client.dead_letter(letter)
     show.as_json(found) if as_json else _show_card(found)
 
@@ -145,7 +140,7 @@ def _decide(
         raise Stop(Exit.REFUSED, f"name a dead letter, or give --all: sightline dead-letters {verb} ID")
     if letter is not None and asked:
         raise Stop(Exit.REFUSED, "filters go with --all")
-    with _client(url) as client:
+    with connect(url) as client:
         if letter is not None:
             done = [_decide_one(client, letter, verb, reason)]
         else:
@@ -190,12 +185,6 @@ def _filter(
 ) -> dict[str, Any]:
     asked = {"topic": topic, "group": group, "bug": bug, "dataset_id": dataset, "run_id": run}
     return {name: value for name, value in asked.items() if value is not None}
-
-
-def _client(url: str | None) -> Client:
-    from sightline.client import Client
-
-    return Client(url, retries=0)
 
 
 def _show_list(letters: Sequence[JsonObject]) -> None:
