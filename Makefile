@@ -10,7 +10,7 @@ DEPLOY_LOCK := deploy/requirements.lock
 COMPILE := uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--custom-compile-command "make lock" --quiet
 
-.PHONY: help install demo test test-fast kafka check format wire lock bench chaos clean
+.PHONY: help install demo test test-fast kafka check format wire asyncapi lock bench chaos clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -43,6 +43,7 @@ check: install ## Formatting, lint, types, import rules, protobuf: all that need
 	$(BIN)/basedpyright
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/python scripts/generate_wire.py --check
+	$(BIN)/python scripts/generate_asyncapi.py --check
 	cd proto && ../$(BIN)/buf lint
 	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
 
@@ -53,6 +54,9 @@ format: install ## Format the code
 wire: install ## Generate sightline/wire from proto/
 	$(BIN)/python scripts/generate_wire.py
 
+asyncapi: install ## Generate docs/asyncapi.yaml from the topics and proto/
+	$(BIN)/python scripts/generate_asyncapi.py
+
 lock: ## Pin all dependencies anew (needs uv): of developers, and those of them that the image gets
 	$(COMPILE) --all-extras --upgrade --output-file $(LOCK)
 	rm -f $(DEPLOY_LOCK)
@@ -61,9 +65,11 @@ lock: ## Pin all dependencies anew (needs uv): of developers, and those of them 
 bench: install ## Measure, and print the tables of docs/benchmarks.md
 	$(BIN)/python -m benchmarks
 
-chaos: install ## Kill and halt everything at random for ten minutes while imports run, on both logs
+chaos: install ## What tests try small, at full size: random kills, an upload of 10 GB, an hour of random changes
 	$(BIN)/python -m tests.chaos.storm
 	$(BIN)/python -m tests.chaos.storm --kafka
+	SIGHTLINE_TEST_UPLOAD_LINES=20000000 $(BIN)/python -m pytest -n 0 tests/integration/ingest/test_ndjson_process.py -k many_times
+	$(BIN)/python -m tests.chaos.random_changes --minutes 60
 
 clean: ## Remove what was built here
 	rm -rf $(VENV) build dist .pytest_cache .ruff_cache .hypothesis

@@ -12,6 +12,8 @@ RUNS = (
     ["benchmarks.pipeline", "--kafka"],
     ["benchmarks.pipeline", "--kafka", "--metrics-processes", "2"],
     ["benchmarks.pipeline", "--kafka", "--metrics-processes", "4"],
+    ["benchmarks.rebuild"],
+    ["benchmarks.client_upload"],
     ["benchmarks.latency"],
     ["benchmarks.freshness", "--rows", "100", "--per-row", "100"],
     ["benchmarks.freshness", "--rows", "2000", "--per-row", "5"],

@@ -64,7 +64,7 @@ class Mongod:
     @property
     def url(self) -> str:
         """How to reach it."""
-        return f"mongodb://127.0.0.1:{self.port}/?replicaSet={REPLICA_SET}"
+        return _url(self.port)
 
     @property
     def data(self) -> Path:
@@ -137,12 +137,13 @@ class Mongod:
 
 
 class Process:
-    """A started private MongoDB, for whoever has no keeper of processes: tests and scripts."""
+    """A started private MongoDB, for whoever has no keeper of processes."""
 
-    def __init__(self, mongod: Mongod, timeout: float = 30) -> None:
+    def __init__(self, mongod: Mongod, timeout: float = 30, *, before: tuple[str, ...] = ()) -> None:
+        """`before` goes before its command: what shall become it."""
         self.mongod = mongod
         self._process = subprocess.Popen(
-            mongod.command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            (*before, *mongod.command), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
         try:
             self._wait(timeout)
@@ -176,6 +177,21 @@ class Process:
             if time.monotonic() > deadline:
                 raise MongodError(f"mongod doesn't listen after {timeout:g} s (log: {self.mongod.log})")
             time.sleep(_POLL_SECONDS)
+
+
+def running_url(directory: Path) -> str:
+    """How to reach the private MongoDB that runs on a directory."""
+    try:
+        port = int((directory / "port").read_text())
+    except (OSError, ValueError):
+        raise MongodError(
+            f"no private MongoDB runs in {directory}: name the one that is used by --mongo or SIGHTLINE_MONGO_URL"
+        ) from None
+    return _url(port)
+
+
+def _url(port: int) -> str:
+    return f"mongodb://127.0.0.1:{port}/?replicaSet={REPLICA_SET}"
 
 
 def find() -> Path:

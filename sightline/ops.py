@@ -28,8 +28,16 @@ class OpsError(Exception):
         """Nothing was written."""
 
 
-def run(command: str, *arguments: str, progress: Progress = lambda _said: None) -> dict[str, Any]:
-    """Run a command to its end, and give back its result. Ctrl-C ends it in order, then us."""
+def run(
+    command: str,
+    *arguments: str,
+    progress: Progress = lambda _said: None,
+    environment: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
+    """Run a command to its end, and give back its result. Ctrl-C ends it in order, then us.
+
+    `environment` is what it is told besides.
+    """
     # -P: a folder called `services` where somebody happens to stand is none of ours.
     line = (sys.executable, tether.__file__, str(os.getpid()), sys.executable, "-P", "-m", _MODULE)
     passed_on = {name: value for name, value in os.environ.items() if name.startswith(_PASSED_ON)}
@@ -39,7 +47,7 @@ def run(command: str, *arguments: str, progress: Progress = lambda _said: None) 
         stdout=subprocess.PIPE,
         text=True,
         encoding="utf-8",
-        env=clean_environment(os.environ) | passed_on,
+        env=clean_environment(os.environ) | passed_on | dict(environment or {}),
         start_new_session=True,  # so that Ctrl-C reaches it once, through us
     )
     assert process.stdout is not None

@@ -59,6 +59,8 @@ class DeleteMany:
 
     collection: str
     filter: Mapping[str, Any]
+    for_good: bool = False
+    """Whether what matches can never come back: a store may take it away piece by piece before it stores the rest."""
 
 
 Write = Replace | Delete | UpdateMany | DeleteMany

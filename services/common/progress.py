@@ -21,6 +21,9 @@ ANOTHER_LOG = (
 )
 """What to do with a read model and a log that don't belong together."""
 
+CLOSED = "closed by a rebuild"
+"""In place of the log's id, in a generation of the read model that another one has replaced: nobody goes on there."""
+
 
 @dataclass(frozen=True, slots=True)
 class Progress:

@@ -28,6 +28,15 @@ class Invalid(Exception):
     """An event can never become valid; the message says why."""
 
 
+class Misplaced(Invalid):
+    """An event lies in another partition than its key's."""
+
+    def __init__(self, partition: int) -> None:
+        super().__init__(f"the key belongs to partition {partition}: place keys by murmur2 (murmur2_random)")
+        self.partition = partition
+        """Where it belongs."""
+
+
 class NamesARow(Protocol):
     """A payload that is about one row."""
 
@@ -38,7 +47,7 @@ class NamesARow(Protocol):
 
 
 def checked_row(delivery: Delivery, payload: NamesARow, right_partition: int) -> str:
-    """The row that a payload names, if key and partition are the row's. Raises `Invalid`."""
+    """The row that a payload names, if key and partition are the row's. Raises `Invalid`, or `Misplaced`."""
     dataset_id, global_key = payload.dataset_id, payload.global_key
     project_id = delivery.event.project_id
     check_id("project_id", project_id)
@@ -49,7 +58,7 @@ def checked_row(delivery: Delivery, payload: NamesARow, right_partition: int) ->
     if delivery.key != row:
         raise Invalid("the key is not project/dataset/global_key of the payload")
     if delivery.partition != right_partition:
-        raise Invalid(f"the key belongs to partition {right_partition}: place keys by murmur2 (murmur2_random)")
+        raise Misplaced(right_partition)
     return row
 
 

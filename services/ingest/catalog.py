@@ -22,8 +22,9 @@ from sightline.wire.events.v1.event_pb2 import Event
 
 PATIENCE_SECONDS = 30.0
 
-_TITLES = {
+TITLES = {
     "not-found": "no such thing in this project",
+    "step-missing": "something has to be done before this",
     "not-now": "not possible in the state that things are in",
     "invalid-request": "the request is not valid",
     "name-taken": "the name is taken",
@@ -97,6 +98,6 @@ class Catalog:
             # A conflict passes; what is wrong with a request does not.
             headers = {"Retry-After": "2"} if decision["problem"] == "import-open" else None
             slug = decision["problem"]
-            title = _TITLES.get(slug, slug)
+            title = TITLES.get(slug, slug)
             raise Problem(decision["status"], slug, title, decision["detail"], headers=headers, **decision["body"])
         return Granted(decision["status"], decision["body"], decision["source_offset"] != positions[0].offset)

@@ -13,11 +13,11 @@ import numpy.typing as npt
 from services.common.eventlog.port import Message
 from services.common.eventlog.topics import DATA_ROWS, GROUND_TRUTH, PREDICTIONS, SCHEMA_VERSION, row_key
 from services.common.runtime.tracing import traceparent
-from sightline.wire.events.v1.data_rows_pb2 import DataRowUpserted
+from sightline.wire.events.v1.data_rows_pb2 import DataRowDeleted, DataRowUpserted
 from sightline.wire.events.v1.event_pb2 import Event
-from sightline.wire.events.v1.ground_truth_pb2 import BoxTruths, GroundTruthReplaced
+from sightline.wire.events.v1.ground_truth_pb2 import BoxTruths, GroundTruthRemoved, GroundTruthReplaced
 from sightline.wire.events.v1.imports_pb2 import ImportEnded
-from sightline.wire.events.v1.predictions_pb2 import BoxPredictions, ImportMode
+from sightline.wire.events.v1.predictions_pb2 import BoxPredictions, ImportMode, PredictionsDeleted
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,19 @@ class EventMaker:
         event.data_row_upserted.CopyFrom(row)
         return self._message(DATA_ROWS, row.global_key, event, None)
 
-    def truth(self, global_key: str, ordinal: int, boxes: BoxTruths | None, chunk: int, chunks: int) -> Message:
+    def row_deleted(self, global_key: str) -> Message:
+        """A row was deleted."""
+        event = self._event()
+        event.data_row_deleted.CopyFrom(DataRowDeleted(dataset_id=self.dataset_id, global_key=global_key))
+        return self._message(DATA_ROWS, global_key, event, None)
+
+    def truth_removed(self, global_key: str) -> Message:
+        """A row is no longer labelled in the draft."""
+        event = self._event()
+        event.ground_truth_removed.CopyFrom(GroundTruthRemoved(dataset_id=self.dataset_id, global_key=global_key))
+        return self._message(GROUND_TRUTH, global_key, event, None)
+
+    def truth(self, global_key: str, ordinal: int | None, boxes: BoxTruths | None, chunk: int, chunks: int) -> Message:
         """One chunk of a row's truth, or all of it."""
         event = self._event()
         event.ground_truth_replaced.CopyFrom(
@@ -79,6 +91,13 @@ class EventMaker:
         said.mode = self.mode
         if boxes is not None:
             said.boxes.CopyFrom(boxes)
+        return self._message(PREDICTIONS, global_key, event, partition)
+
+    def predictions_deleted(self, global_key: str, partition: int, uuids: bytes) -> Message:
+        """Predictions of a row are taken back."""
+        event = self._event()
+        said = PredictionsDeleted(dataset_id=self.dataset_id, global_key=global_key, run_id=self.run_id, uuids=uuids)
+        event.predictions_deleted.CopyFrom(said)
         return self._message(PREDICTIONS, global_key, event, partition)
 
     def ended(self, topic: str, partition: int, *, unlabel_others: bool = False) -> Message:

@@ -1,8 +1,10 @@
-"""An import of predictions: COCO results of one run."""
+"""An import of predictions of one run."""
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import AsyncIterator, Iterable, Iterator
+from typing import Literal, Protocol
 
 import numpy as np
 
@@ -10,22 +12,33 @@ from services.common.eventlog.consumer import RunLoop
 from services.common.eventlog.port import EventLog, Message
 from services.common.eventlog.topics import PREDICTIONS
 from services.common.readmodel.mongo import ReadModel
-from services.common.row_limits import MOST_PREDICTIONS
-from services.ingest.accept import Columns, Windows
+from services.ingest.accept import Columns, RowNames, Windows
+from services.ingest.coco_predictions import CocoResults
 from services.ingest.events import EventMaker
-from services.ingest.handlers.catalog_state import MODEL_RUNS
+from services.ingest.handlers.catalog_state import MODEL_RUNS, Fields
 from services.ingest.imports import Imports, Job, JobFailed, append_all
-from services.ingest.labels import load_classes
-from services.ingest.lookup import Lookup
+from services.ingest.labels import load_class_names, load_classes
+from services.ingest.named_rows import NamedRows
+from services.ingest.ndjson_predictions import NdjsonPredictions
 from services.ingest.uploads import parse_ahead
-from services.ingest.version_rows import VersionRows, load_version_rows, rows_are_known
-from sightline.formats.coco import ResultBlock, ResultReader
-from sightline.formats.faults import Rejection
+from services.ingest.version_rows import load_version_rows, rows_are_known
+from sightline.wire.events.v1.data_rows_pb2 import DataRowUpserted
 from sightline.wire.events.v1.predictions_pb2 import IMPORT_MODE_REPLACE, ImportMode
+
+PredictionFormat = Literal["coco", "ndjson"]
+
+
+class _Reading(Protocol):
+    """A file of predictions that is being read: what fits comes out in blocks."""
+
+    @property
+    def position(self) -> int: ...
+    def feed(self, piece: bytes) -> Iterable[Columns]: ...
+    def finish(self) -> Iterable[Columns]: ...
 
 
 class PredictionImport:
-    """Turns COCO results into events of a run."""
+    """Turns files of predictions into events of a run."""
 
     def __init__(self, log: EventLog, store: ReadModel, rows_loop: RunLoop, imports: Imports) -> None:
         self._log = log
@@ -33,39 +46,64 @@ class PredictionImport:
         self._rows_loop = rows_loop
         self._imports = imports
 
-    async def run(self, job: Job, run_id: str, mode: ImportMode, body: AsyncIterator[bytes]) -> None:
+    async def run(
+        self, job: Job, run_id: str, mode: ImportMode, body: AsyncIterator[bytes], format: PredictionFormat = "coco"
+    ) -> None:
         """Say on the log all that the file says."""
         run = await self._store.get(MODEL_RUNS, f"{job.project_id}/{run_id}")
         if run is None:
             raise JobFailed("the run is not there any more")
         await rows_are_known(self._log, self._rows_loop)
-        rows = await load_version_rows(self._store, job.project_id, job.dataset_id, job.dataset_version)
-        known = await load_classes(self._store, run)
         events = EventMaker(job.project_id, job.dataset_id, job.import_id, run_id, mode)
-        windows = Windows(events, rows.names)
-
-        reader = ResultReader()
-        room = Room(len(rows.names.global_keys))
-
-        def fitting(blocks: Iterable[ResultBlock]) -> Iterable[Columns]:
-            return [room.taken(job, accepted(job, block, rows, known)) for block in blocks]
-
-        def feed(piece: bytes) -> Iterable[Columns]:
-            return fitting(reader.feed(piece))
-
-        def finish() -> Iterable[Columns]:
-            return fitting(reader.finish())
-
-        async for columns in parse_ahead(body, feed, finish):
-            job.bytes = reader.position
-            if windows.add(columns):
-                await self._send(job, windows)
-        await self._send(job, windows)
-        if mode == IMPORT_MODE_REPLACE:
-            await append_all(job, _empty(events, rows, windows))
+        take = self._take_coco if format == "coco" else self._take_ndjson
+        await take(job, run, events, mode, body)
         ends = [events.ended(PREDICTIONS, partition) for partition in range(self._log.topics[PREDICTIONS].partitions)]
         for position in await job.append(ends):
             job.end.end_offsets[position.partition] = position.offset
+
+    async def _take_coco(
+        self, job: Job, run: Fields, events: EventMaker, mode: ImportMode, body: AsyncIterator[bytes]
+    ) -> None:
+        """A replacing file of results speaks of every labelled row of the version."""
+        rows = await load_version_rows(self._store, job.project_id, job.dataset_id, job.dataset_version)
+        reading = CocoResults(job, rows, await load_classes(self._store, run))
+        windows = Windows(events, rows.names)
+        async for columns in parse_ahead(body, reading.feed, reading.finish):
+            await self._take(job, reading, windows, columns)
+        await self._send(job, windows)
+        if mode == IMPORT_MODE_REPLACE:
+            nothing = np.flatnonzero(~windows.named[: rows.labelled]).tolist()
+            await append_all(job, _empty(events, rows.names, nothing))
+
+    async def _take_ndjson(
+        self, job: Job, run: Fields, events: EventMaker, mode: ImportMode, body: AsyncIterator[bytes]
+    ) -> None:
+        """A replacing file of lines speaks of the rows that it names."""
+        stored = await load_version_rows(self._store, job.project_id, job.dataset_id, job.dataset_version)
+        partitions = self._log.topics[PREDICTIONS].partitions
+        may_make = bool(run["accepts_new_rows"])
+        rows = NamedRows(job.project_id, job.dataset_id, stored, partitions, may_make=may_make)
+        classes = await load_class_names(self._store, job.project_id, run["ontology_id"], run["ontology_version"])
+        replaces = mode == IMPORT_MODE_REPLACE
+        windows = Windows(events, rows.names, uuids=True)
+
+        async def make_rows() -> None:
+            # Before what is predicted there, so that nobody sees predictions of a row that isn't there.
+            await append_all(job, _new_rows(events, rows.made()))
+
+        with contextlib.closing(NdjsonPredictions(job, rows, classes, may_empty=replaces)) as reading:
+            async for columns in parse_ahead(body, reading.feed, reading.finish):
+                await make_rows()
+                await self._take(job, reading, windows, columns)
+        await make_rows()
+        await self._send(job, windows)
+        nothing = sorted(place for place in reading.emptied if not windows.has_named(place))
+        await append_all(job, _empty(events, rows.names, nothing))
+
+    async def _take(self, job: Job, reading: _Reading, windows: Windows, columns: Columns) -> None:
+        job.bytes = reading.position
+        if windows.add(columns):
+            await self._send(job, windows)
 
     async def _send(self, job: Job, windows: Windows) -> None:
         size, messages = windows.take()
@@ -75,51 +113,12 @@ class PredictionImport:
         await self._imports.renew(job)
 
 
-def accepted(job: Job, block: ResultBlock, rows: VersionRows, known: Lookup) -> Columns:
-    """Leave out what names no row or no class."""
-    job.reject(block.rejections)
-    row, row_known = rows.by_image.find(block.image_id)
-    class_id, class_known = known.find(block.category_id)
-    job.warnings["zero_size"] += int(np.count_nonzero((block.box[:, 2] == 0) | (block.box[:, 3] == 0)))
-    job.warnings["outside_picture"] += rows.outside(row, block.box)
-    columns = Columns(row, class_id, block.box, block.confidence, block.place)
-    fits = row_known & class_known
-    if fits.all():
-        return columns
-    for i in np.flatnonzero(~fits):
-        place = int(block.place[i])
-        if not row_known[i]:
-            message = "The dataset version has no image with this id."
-            job.reject([Rejection(place + 1, "unknown_image", message, f"[{place}].image_id")])
-        else:
-            message = "The truth of the dataset version has no category with this id."
-            job.reject([Rejection(place + 1, "unknown_class", message, f"[{place}].category_id")])
-    return columns.only(fits)
+def _new_rows(events: EventMaker, global_keys: Iterable[str]) -> Iterator[Message]:
+    for global_key in global_keys:
+        yield events.data_row(DataRowUpserted(global_key=global_key, only_new=True))
 
 
-class Room:
-    """How much each row still holds of one upload."""
-
-    def __init__(self, rows: int, most: int = MOST_PREDICTIONS) -> None:
-        self._left = np.full(rows, most, np.int64)
-        self._message = f"An image has at most {most:,} predictions of a run."
-
-    def taken(self, job: Job, columns: Columns) -> Columns:
-        """Leave out what there is no room for."""
-        count = np.bincount(columns.row, minlength=len(self._left))
-        over = count > self._left
-        if over.any():
-            kept = np.ones(len(columns), np.bool_)
-            for row in np.flatnonzero(over).tolist():
-                kept[np.flatnonzero(columns.row == row)[self._left[row] :]] = False
-            for place in columns.place[~kept].tolist():
-                job.reject([Rejection(place + 1, "too_many_in_row", self._message, f"[{place}]")])
-            columns = columns.only(kept)
-        self._left -= np.minimum(count, self._left)
-        return columns
-
-
-def _empty(events: EventMaker, rows: VersionRows, windows: Windows) -> Iterator[Message]:
-    """Name the labelled rows on which the upload has nothing."""
-    for index in np.flatnonzero(~windows.named[: rows.labelled]).tolist():
-        yield events.predictions(rows.names.global_keys[index], rows.names.partitions[index], None)
+def _empty(events: EventMaker, rows: RowNames, places: Iterable[int]) -> Iterator[Message]:
+    """Name rows on which the upload has nothing."""
+    for place in places:
+        yield events.predictions(rows.global_keys[place], rows.partitions[place], None)

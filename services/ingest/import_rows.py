@@ -7,13 +7,13 @@ from collections.abc import AsyncIterator
 import msgspec
 
 from services.ingest.events import EventMaker
-from services.ingest.handlers.rows import SPLIT_NAMES
+from services.ingest.handlers.splits import SPLIT_NAMES
 from services.ingest.imports import Job, append_all
 from services.ingest.uploads import parse_ahead
 from sightline.formats.data_rows import DataRow, DataRowReader
 from sightline.wire.events.v1.data_rows_pb2 import DataRowUpserted
 
-_SPLIT_NUMBERS = {name: number for number, name in SPLIT_NAMES.items()}
+SPLIT_NUMBERS = {name: number for number, name in SPLIT_NAMES.items()}
 
 
 async def import_rows(job: Job, body: AsyncIterator[bytes]) -> None:
@@ -38,5 +38,5 @@ def said_of_row(row: DataRow) -> DataRowUpserted:
         metadata_json=b"" if row.metadata is None else msgspec.json.encode(row.metadata),
     )
     if row.split is not None:
-        said.split = _SPLIT_NUMBERS[row.split]
+        said.split = SPLIT_NUMBERS[row.split]
     return said

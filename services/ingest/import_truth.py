@@ -1,9 +1,12 @@
-"""An import of truth: one COCO file is the whole truth of a dataset's draft."""
+"""Imports of truth: a COCO file is the whole truth of a dataset's draft, NDJSON that of the rows that it names."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -18,14 +21,20 @@ from services.ingest.events import EventMaker, packed
 from services.ingest.handlers.catalog_state import DATASETS, ONTOLOGIES
 from services.ingest.handlers.rows import DATA_ROWS
 from services.ingest.imports import Job, JobFailed, append_all
+from services.ingest.labels import load_class_names
 from services.ingest.lookup import Lookup
+from services.ingest.named_rows import NamedRows
+from services.ingest.ndjson_truth import GroupedTruth, NdjsonTruth
 from services.ingest.truth_upload import read_truth_upload
-from services.ingest.version_rows import rows_are_known
+from services.ingest.uploads import parse_ahead
+from services.ingest.version_rows import load_version_rows, rows_are_known
 from sightline.domain.kinds import BOX
 from sightline.formats.coco import Truth
 from sightline.formats.faults import Rejection
 from sightline.wire.events.v1.data_rows_pb2 import DataRowUpserted
 from sightline.wire.events.v1.ground_truth_pb2 import BoxTruths
+
+TruthFormat = Literal["coco", "ndjson"]
 
 ANNOTATIONS_PER_EVENT = 15_000
 """An event stays below 1 MiB: an annotation takes 53 bytes."""
@@ -37,15 +46,35 @@ _TOO_MANY = "too_many_in_row", f"Its image has more than {MOST_TRUTHS:,} annotat
 
 
 class TruthImport:
-    """Turns a COCO truth file into data rows, and into the truth of a dataset's draft."""
+    """Turns files into the truth of a dataset's draft; COCO files into data rows as well."""
 
     def __init__(self, log: EventLog, store: ReadModel, rows_loop: RunLoop) -> None:
         self._log = log
         self._store = store
         self._rows_loop = rows_loop
 
-    async def run(self, job: Job, body: AsyncIterator[bytes]) -> None:
+    async def run(self, job: Job, body: AsyncIterator[bytes], format: TruthFormat = "coco") -> None:
         """Say on the log all that the file says. Nothing is said of a file that can't be read to its end."""
+        await (self._take_coco if format == "coco" else self._take_ndjson)(job, body)
+
+    async def _take_ndjson(self, job: Job, body: AsyncIterator[bytes]) -> None:
+        """Truth of rows that are there. Rows that the file does not name keep theirs."""
+        await rows_are_known(self._log, self._rows_loop)
+        dataset = await self._store.get(DATASETS, f"{job.project_id}/{job.dataset_id}")
+        if dataset is None:
+            raise JobFailed("the dataset is not there any more")
+        stored = await load_version_rows(self._store, job.project_id, job.dataset_id, job.dataset_version)
+        partitions = self._log.topics[GROUND_TRUTH].partitions
+        rows = NamedRows(job.project_id, job.dataset_id, stored, partitions, may_make=False)
+        classes = await load_class_names(self._store, job.project_id, dataset["ontology_id"], 0)
+        events = EventMaker(job.project_id, job.dataset_id, job.import_id)
+        with contextlib.closing(NdjsonTruth(job, rows, classes)) as reading:
+            (truth,) = [truth async for truth in parse_ahead(body, reading.feed, reading.finish)]
+        await append_all(job, _truths_of_rows(events, rows, truth))
+        job.accepted = truth.lines
+        await self._end(job, events, unlabel_others=False)
+
+    async def _take_coco(self, job: Job, body: AsyncIterator[bytes]) -> None:
 
         def advance(position: int) -> None:
             job.bytes = position
@@ -57,15 +86,16 @@ class TruthImport:
         events = EventMaker(job.project_id, job.dataset_id, job.import_id)
         await append_all(job, _rows_and_truths(events, truth, said, known))
         job.accepted = sum(len(truth.annotations(image)) for image in np.flatnonzero(said).tolist())
-        ends = [
-            events.ended(GROUND_TRUTH, partition, unlabel_others=not kept)
-            for partition in range(self._log.topics[GROUND_TRUTH].partitions)
-        ]
-        for position in await job.append(ends):
-            job.end.end_offsets[position.partition] = position.offset
+        await self._end(job, events, unlabel_others=not kept)
         job.end.category_classes.update(mapping)
         if not kept and np.array_equal(said, ~truth.withheld):
             job.end.truth_digest = await asyncio.to_thread(truth.digest)
+
+    async def _end(self, job: Job, events: EventMaker, *, unlabel_others: bool) -> None:
+        partitions = range(self._log.topics[GROUND_TRUTH].partitions)
+        ends = [events.ended(GROUND_TRUTH, partition, unlabel_others=unlabel_others) for partition in partitions]
+        for position in await job.append(ends):
+            job.end.end_offsets[position.partition] = position.offset
 
     async def _classes(self, job: Job, truth: Truth) -> tuple[Lookup, dict[int, int]]:
         """Which class each category of the file is, by name."""
@@ -146,16 +176,42 @@ def truth_of_image(events: EventMaker, truth: Truth, image: int, known: Lookup) 
     """The truth of one image, in chunks where it is large."""
     records = truth.annotations(image)
     class_ids, _ = known.find(records["category_id"])
-    chunks = max(1, -(-len(records) // ANNOTATIONS_PER_EVENT))
+    said = _Columns(class_ids, records["box"], records["area"], records["crowd"], records["annotation_id"])
+    yield from _in_chunks(events, truth.names[image], int(truth.image_ids[image]), said)
+
+
+def _truths_of_rows(events: EventMaker, rows: NamedRows, truth: GroupedTruth) -> Iterator[Message]:
+    """The truth of all rows that a file of lines speaks for; annotations are numbered in their row, from 1."""
+    for row in truth.rows:
+        records = truth.annotations(row)
+        crowd = np.zeros(len(records), np.uint8)
+        numbers = np.arange(1, len(records) + 1, dtype=np.int64)
+        said = _Columns(records["class_id"], records["box"], BOX.area(records["box"]), crowd, numbers)
+        yield from _in_chunks(events, rows.names.global_keys[row], rows.ordinal(row), said)
+
+
+@dataclass(frozen=True, slots=True)
+class _Columns:
+    """The annotations of one row."""
+
+    class_ids: npt.NDArray[Any]
+    boxes: npt.NDArray[Any]
+    areas: npt.NDArray[Any]
+    crowds: npt.NDArray[Any]
+    annotation_ids: npt.NDArray[Any]
+
+
+def _in_chunks(events: EventMaker, global_key: str, ordinal: int | None, said: _Columns) -> Iterator[Message]:
+    count = len(said.class_ids)
+    chunks = max(1, -(-count // ANNOTATIONS_PER_EVENT))
     for chunk in range(chunks):
         part = slice(chunk * ANNOTATIONS_PER_EVENT, (chunk + 1) * ANNOTATIONS_PER_EVENT)
-        some = records[part]
         boxes = BoxTruths(
-            count=len(some),
-            class_ids=packed(class_ids[part], "<i4"),
-            boxes=packed(some["box"], "<f8"),
-            areas=packed(some["area"], "<f8"),
-            crowds=packed(some["crowd"], "u1"),
-            annotation_ids=packed(some["annotation_id"], "<i8"),
+            count=len(said.class_ids[part]),
+            class_ids=packed(said.class_ids[part], "<i4"),
+            boxes=packed(said.boxes[part], "<f8"),
+            areas=packed(said.areas[part], "<f8"),
+            crowds=packed(said.crowds[part], "u1"),
+            annotation_ids=packed(said.annotation_ids[part], "<i8"),
         )
-        yield events.truth(truth.names[image], int(truth.image_ids[image]), boxes, chunk, chunks)
+        yield events.truth(global_key, ordinal, boxes, chunk, chunks)

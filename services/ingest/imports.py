@@ -70,6 +70,8 @@ class Job:
     """How the import ends, filled while it runs."""
     lease_until: float = 0.0
     """On the monotonic clock."""
+    ended: str = ""
+    """Why it was ended by somebody else, once that is known."""
 
     @property
     def id(self) -> str:
@@ -82,6 +84,8 @@ class Job:
 
     async def append(self, messages: list[Message]) -> list[Position]:
         """Append some of the import's events, as long as the job is still this process' own."""
+        if self.ended:
+            raise JobFailed(self.ended)
         if time.monotonic() > self.lease_until:
             raise JobFailed("the read model could not be reached for so long that the import was given up")
         return list(await self.log.append(messages))
@@ -207,7 +211,7 @@ class Imports:
             {"import_id": document["import_id"], "project_id": document["project_id"]},
             order=(("number", 1),),
             limit=REJECTIONS_IN_ANSWER,
-            projection={"number": 1, "code": 1, "message": 1, "where": 1},
+            projection={"number": 1, "code": 1, "message": 1, "where": 1, "uuid": 1},
         )
         live = await self._store.get(IMPORT_JOBS.name, id) or {}
         return Ended(
@@ -239,14 +243,18 @@ class Imports:
                 get_logger().warning("a lease could not be renewed", job=job.import_id, error=repr(error))
 
     async def renew(self, job: Job) -> None:
-        """Show how far a job is, and believe in it for another while."""
+        """Show how far a job is, and believe in it for another while. One that somebody else has ended stops."""
         until = time.monotonic() + LEASE_SECONDS
         lease = _now_ms() + int(LEASE_SECONDS * 1000)
         change = {"$set": {**job.live(), "lease_until_unix_ms": lease}}
-        if await self._store.update(IMPORT_JOBS.name, job.id, change, where={"state": "RUNNING"}):
+        alive = await self._store.update(IMPORT_JOBS.name, job.id, change, where={"state": "RUNNING"})
+        # What it writes may have been deleted; then the catalog has ended it.
+        decided = await self._store.get(IMPORTS.name, job.id)
+        if alive and decided is not None and decided["state"] == "RUNNING":
             job.lease_until = until
         else:
-            job.lease_until = 0.0
+            failure = decided["failure"] if decided is not None else None
+            job.ended = failure or "the import was ended by another process"
 
     async def finish(self, job: Job, failure: str = "", status: int = 500) -> Ended:
         """End a job: in the catalog first, which is what counts."""
@@ -324,12 +332,13 @@ def _gone(live: Mapping[str, Any]) -> bool:
 
 
 def _rejection(rejection: Rejection) -> Fields:
-    return {
+    fields: Fields = {
         "number": rejection.number,
         "code": rejection.code,
         "message": rejection.message,
         "where": rejection.where,
     }
+    return {**fields, "uuid": rejection.uuid} if rejection.uuid else fields
 
 
 def _failure(error: Exception) -> tuple[int, str]:

@@ -1,10 +1,11 @@
-"""What the category ids of a COCO file stand for."""
+"""What the classes of a file are called: category ids in COCO files, names in NDJSON."""
 
 from __future__ import annotations
 
 from services.common.readmodel.mongo import ReadModel
 from services.ingest.handlers.catalog_state import DATASET_VERSIONS, DATASETS, ONTOLOGIES, Fields
 from services.ingest.lookup import Lookup
+from sightline.domain.kinds import BOX
 
 
 async def load_classes(store: ReadModel, run: Fields) -> Lookup:
@@ -18,3 +19,10 @@ async def load_classes(store: ReadModel, run: Fields) -> Lookup:
     ontology = await store.get(ONTOLOGIES, f"{run['project_id']}/{run['ontology_id']}")
     latest: list[Fields] = ontology["versions"][-1]["classes"] if ontology else []
     return Lookup({item["id"]: item["id"] for item in latest})
+
+
+async def load_class_names(store: ReadModel, project_id: str, ontology_id: str, version: int) -> dict[str, int]:
+    """The ids of the classes for boxes by name, of a version of an ontology; 0: of its latest."""
+    ontology = await store.get(ONTOLOGIES, f"{project_id}/{ontology_id}")
+    classes: list[Fields] = ontology["versions"][version - 1]["classes"] if ontology else []
+    return {item["name"]: item["id"] for item in classes if item["kind"] == BOX.name}

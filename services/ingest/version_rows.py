@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,6 +37,8 @@ class VersionRows:
     """Width and height of each row's picture; infinite where they are not known."""
     by_image: Lookup
     """The place of the row of each image id."""
+    ordinals: Sequence[int | None]
+    """Each row's own, where it has one."""
 
     def outside(self, rows: Ints, boxes: Floats) -> int:
         """How many boxes reach out of their picture, by more than rounding."""
@@ -93,6 +95,7 @@ class VersionRowsReader:
             len(first.global_keys),
             np.array(first.sizes + then.sizes, np.float64).reshape(-1, 2),
             Lookup(places),
+            first.ordinals + then.ordinals,
         )
 
 
@@ -112,16 +115,19 @@ async def load_version_rows(store: ReadModel, project_id: str, dataset_id: str, 
     return reader.rows()
 
 
-async def rows_are_known(log: EventLog, loop: RunLoop, *, patience: float = PATIENCE_SECONDS) -> None:
+async def rows_are_known(
+    log: EventLog, loop: RunLoop, *, only: int | None = None, patience: float = PATIENCE_SECONDS
+) -> None:
     """Wait until `data_rows` shows all that the log holds of rows and of truth at this moment.
 
-    `loop` is this process' loop over the rows: it knows how far the group is, whoever owns which partition.
+    `only`: in this partition. `loop` is this process' loop over the rows: it knows how far the group is, whoever owns
+    which partition.
     """
     positions = [
         Position(topic, partition, end - 1)
         for topic in (DATA_ROWS, GROUND_TRUTH)
         for partition, end in (await log.end_offsets(topic)).items()
-        if end
+        if end and only in (None, partition)
     ]
     if not all(await asyncio.gather(*(loop.passed(position, timeout=patience) for position in positions))):
         detail = "what the log says of rows is still being worked off: try again"

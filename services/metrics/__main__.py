@@ -6,8 +6,10 @@ import asyncio
 
 from services.common.readmodel.columns import Columns
 from services.common.runtime import telemetry
+from services.common.runtime.replaying import LIMITS, MEASURING, ReplayContext, Replayed, Saying
 from services.common.runtime.service import Context, Parts, run_service
 from services.metrics.loops import RunsLoop, rows_loop
+from services.metrics.remeasuring import remeasure
 from sightline.evaluation import warm
 
 
@@ -26,5 +28,16 @@ async def build(context: Context) -> Parts:
     return Parts(background=[rows, runs])
 
 
+async def replay(context: ReplayContext) -> Replayed:
+    """The loop that keeps rows; when it is through, every run is measured once."""
+    log, store, settings = context.log, context.store, context.settings
+    await asyncio.to_thread(warm)
+    columns_bytes = settings.columns_max_bytes
+    return Replayed(
+        [rows_loop(log, store, settings.row_partitions, limits=LIMITS)],
+        lambda: remeasure(log, store, settings.row_partitions, columns_bytes, Saying(MEASURING)),
+    )
+
+
 if __name__ == "__main__":
-    run_service("metrics", build)
+    run_service("metrics", build, replay=replay)

@@ -53,6 +53,10 @@ class ChunkBook:
         waiting.append(self._document(delivery, row, after))
         return None
 
+    def forget_row(self, row: str) -> None:
+        """What has come of a row's truth will never be complete."""
+        self._rows.pop(row, None)
+
     def forget(self, project_id: str, dataset_id: str, import_id: str | None = None) -> None:
         """What has come of a dataset (by one import) will never be complete."""
         lost = {"project_id": project_id, "dataset_id": dataset_id}

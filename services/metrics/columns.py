@@ -11,9 +11,9 @@ import numpy as np
 from services.common.documents import Document
 from services.common.eventlog.handling import Delivery
 from services.common.row_checks import annotation_checks, first_faults
-from services.metrics.identity import IDENTITY_BYTES, content_identities
 from services.metrics.merging import NAMED, STORED, TAKE_BACK
 from sightline.arrays import Bits, Floats, Ints
+from sightline.identity import IDENTITY_BYTES, content_identities
 
 
 class Block(NamedTuple):
@@ -29,6 +29,7 @@ class PredictionTable:
     """Predictions said by events, then predictions stored. One entry each; `boxes` is (n, 4), `identity` (n, 2) words.
 
     `said` and `faults` go by an event's position in the batch: an event is in exactly one of them; `stored` by `_id`.
+    `highest_class` is that of what an event says; 0 where it says nothing.
     """
 
     class_id: Ints
@@ -39,6 +40,7 @@ class PredictionTable:
     mark: Ints
     said: Mapping[int, Block]
     faults: Mapping[int, str]
+    highest_class: Mapping[int, int]
     stored: Mapping[str, Block]
 
 
@@ -87,6 +89,7 @@ def prediction_table(
         end += count
     blocks = list(said.values())
     heard = _Columns.of(class_ids, boxes, confidences, uuids)
+    highest = _highest_classes(heard, said)
     for position, fault in _prediction_faults(heard, said).items():
         faults[position] = fault
         del said[position]
@@ -111,6 +114,7 @@ def prediction_table(
         mark,
         said,
         faults,
+        highest,
         stored,
     )
 
@@ -143,6 +147,14 @@ def _prediction_faults(columns: _Columns, said: Mapping[int, Block]) -> Mapping[
         (~right, "a confidence is not between 0 and 1 (NaN: absent)"),
     ]
     return first_faults(list(said), [block.size for block in said.values()], checks)
+
+
+def _highest_classes(columns: _Columns, said: Mapping[int, Block]) -> Mapping[int, int]:
+    spoken = {position: block.start for position, block in said.items() if block.size}
+    if not spoken:
+        return {}
+    highest = np.maximum.reduceat(columns.class_id, list(spoken.values())).tolist()
+    return dict(zip(spoken, highest, strict=True))
 
 
 def _identities(columns: _Columns, blocks: Sequence[Block]) -> Bits:

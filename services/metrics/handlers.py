@@ -7,25 +7,39 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from services.common.documents import Read, Replace, State, UpdateMany, Write
-from services.common.eventlog.handling import Batch, Delivery, Handler, Outcome, Refused
+from services.common.documents import DeleteMany, Read, Replace, State, UpdateMany, Write
+from services.common.eventlog.handling import Batch, Delivery, Handler, Outcome, Outgoing, Refused
 from services.common.eventlog.placement import partitions_of
-from services.common.eventlog.topics import GROUND_TRUTH, PREDICTIONS
+from services.common.eventlog.topics import DATA_ROWS, GROUND_TRUTH, PREDICTIONS, row_key
 from services.common.readmodel import collections
-from services.common.row_checks import Invalid, check_id, checked_row, truth_faults
+from services.common.readmodel.collections import under
+from services.common.row_checks import Invalid, Misplaced, check_id, checked_row, truth_faults
 from services.metrics.chunks import TRUTH_CHUNKS, ChunkBook
 from services.metrics.columns import prediction_table
-from services.metrics.memory import KnownRun, PartitionMemory, memory_id
+from services.metrics.memory import FIRST_DRAFT, KnownRun, PartitionMemory, memory_id
 from services.metrics.needs import first_reads
 from services.metrics.rows import NO_PAIRS, RUN_ROWS, RunRows, TooMuch
-from services.metrics.touches import Touches
+from services.metrics.touches import Touches, new_row_event
 from services.metrics.truths import TRUTHS, TruthBook
+from sightline.wire.events.v1.predictions_pb2 import PredictionsUpserted
 
 ROW_PARTITIONS = collections.ROW_PARTITIONS.name
 _ROWS_AN_UPDATE = 10_000
 
 TOPICS = (GROUND_TRUTH, PREDICTIONS)
 """In the order in which a batch presents them."""
+
+_TOLD = {
+    "run_created": (PREDICTIONS,),
+    "run_sealed": (PREDICTIONS,),
+    "run_reopened": (PREDICTIONS,),
+    "runs_deleted": (PREDICTIONS,),
+    "version_committed": (GROUND_TRUTH,),
+    "version_deleted": TOPICS,
+    "dataset_deleted": TOPICS,
+    "row_deleted": TOPICS,
+}
+"""Markers, and where they come: their places at the source are in order there."""
 
 
 class RowsHandler(Handler):
@@ -62,6 +76,7 @@ class RowsHandler(Handler):
             batch.rev,
         )
         refused: list[Refused] = []
+        moved: list[Outgoing] = []
         for position, (delivery, payload) in enumerate(zip(deliveries, payloads, strict=True)):
             event = delivery.event
             try:
@@ -69,19 +84,29 @@ class RowsHandler(Handler):
                     case "predictions_upserted":
                         said = event.predictions_upserted
                         row = checked_row(delivery, said, partitions[position])
-                        _refuse(table.faults.get(position))
-                        run = work.run_of(event.project_id, said.dataset_id, said.run_id)
-                        work.rows.say(delivery, said, row, table.said[position], run)
+                        _refuse(table.faults.get(position) or _unnamed(said))
+                        if not work.is_gone(said.dataset_id, said.run_id):
+                            run = work.run_of(event.project_id, said.dataset_id, said.run_id)
+                            if run and not run.has_class(table.highest_class.get(position, 0)):
+                                raise Invalid(f"a class id is above {run.highest_class}, the last that the run has")
+                            work.rows.say(delivery, said, row, table.said[position], run)
                     case "predictions_deleted":
                         taken = event.predictions_deleted
                         checked_row(delivery, taken, partitions[position])
                         _refuse(table.faults.get(position))
-                        run = work.run_of(event.project_id, taken.dataset_id, taken.run_id)
-                        work.rows.take_back(delivery, taken, table.said[position], run)
+                        if not work.is_gone(taken.dataset_id, taken.run_id):
+                            run = work.run_of(event.project_id, taken.dataset_id, taken.run_id)
+                            work.rows.take_back(delivery, taken, table.said[position], run)
                     case "ground_truth_replaced":
                         truth = event.ground_truth_replaced
                         row = checked_row(delivery, truth, partitions[position])
-                        work.replace_truth(delivery, row, truth_fault.get(position))
+                        if not work.is_gone(truth.dataset_id):
+                            work.replace_truth(delivery, row, truth_fault.get(position))
+                    case "ground_truth_removed":
+                        removed = event.ground_truth_removed
+                        row = checked_row(delivery, removed, partitions[position])
+                        if not work.is_gone(removed.dataset_id):
+                            work.remove_truth(delivery, row)
                     case "import_ended":
                         work.end_import(delivery)
                     case "marker":
@@ -89,13 +114,24 @@ class RowsHandler(Handler):
                     case _:
                         raise Invalid(f"{payload or 'an event without payload'} means nothing here")
             except Invalid as reason:
-                refused.append(Refused(delivery, str(reason)))
+                if isinstance(reason, Misplaced) and delivery.topic == PREDICTIONS:
+                    # Producers put events there themselves, and not every client places keys by murmur2.
+                    moved.append(Outgoing(delivery.topic, delivery.key, event, reason.partition))
+                else:
+                    refused.append(Refused(delivery, str(reason)))
         try:
-            return work.outcome(refused)
+            return work.outcome(refused, moved)
         except TooMuch as reason:
             if len(deliveries) > 1:
                 raise
             return Outcome(refused=[Refused(deliveries[0], str(reason))], memory=memory)
+
+
+def _unnamed(said: PredictionsUpserted) -> str | None:
+    """Outside an import nobody can tell a repeat from another prediction of the same content."""
+    if said.boxes.count and not said.boxes.uuids and not said.import_id:
+        return "predictions outside an import need uuids: 16 bytes for each"
+    return None
 
 
 def _refuse(fault: str | None) -> None:
@@ -121,25 +157,51 @@ class _Work:
             check_id("run_id", run_id)
         elif run.project_id != project_id or run.dataset_id != dataset_id:
             raise Invalid("the run is measured on another dataset")
+        elif run.sealed:
+            raise Invalid("the run is sealed: it takes no more predictions")
         return run
+
+    def is_gone(self, dataset_id: str, run_id: str = "") -> bool:
+        """Whether something was deleted. That wins: what still comes for it is passed over."""
+        return dataset_id in self._memory.deleted_datasets or run_id in self._memory.deleted_runs
 
     def replace_truth(self, delivery: Delivery, row: str, fault: str | None) -> None:
         """Apply `GroundTruthReplaced`, once it is complete."""
         columns = self._chunks.take(delivery, row, fault)
         if columns is None:
             return
-        dataset_id = delivery.event.ground_truth_replaced.dataset_id
-        draft = self._memory.draft(dataset_id)
+        said = delivery.event.ground_truth_replaced
+        draft = self._memory.draft(said.dataset_id)
+        if said.only_unlabelled and self._truths.at(row, draft.version) is not None:
+            return
         self._truths.replace(delivery, row, columns, draft)
-        runs = self._memory.runs_from(dataset_id, draft)
+        self._truth_changed(delivery, said.dataset_id, row, draft.version)
+
+    def remove_truth(self, delivery: Delivery, row: str) -> None:
+        """Apply `GroundTruthRemoved`."""
+        dataset_id = delivery.event.ground_truth_removed.dataset_id
+        draft = self._memory.draft(dataset_id)
+        self._chunks.forget_row(row)
+        self._truths.remove(row, draft)
+        self._truth_changed(delivery, dataset_id, row, draft.version)
+
+    def _truth_changed(
+        self, delivery: Delivery, dataset_id: str, row: str, since: int, *, settled: bool = False
+    ) -> None:
+        """Pair a row again for every run that is measured on it from a version on."""
+        runs = self._memory.runs_from(dataset_id, since)
         if runs:
-            self.rows.truth_changed(delivery, row, draft)
+            self.rows.truth_changed(delivery, row, since)
         for run_id in runs:
-            self._touches.touch(run_id, delivery)
+            self._touches.touch(run_id, delivery, settled=settled)
 
     def end_import(self, delivery: Delivery) -> None:
         """Apply `ImportEnded`: it touches its run whatever it changed."""
         event, ended = delivery.event, delivery.event.import_ended
+        if (delivery.topic == PREDICTIONS) != bool(ended.run_id) or (ended.run_id and ended.unlabel_others):
+            raise Invalid("an import of predictions names its run, and one of truth names none")
+        if self.is_gone(ended.dataset_id, ended.run_id):
+            return
         if ended.run_id:
             self._touches.touch(ended.run_id, delivery, settled=True)
         else:
@@ -148,37 +210,95 @@ class _Work:
             return
         draft = self._memory.draft(ended.dataset_id)
         lost = self._truths.unlabel_others(event.project_id, ended.dataset_id, ended.import_id, draft)
-        runs = self._memory.runs_from(ended.dataset_id, draft)
+        runs = self._memory.runs_from(ended.dataset_id, draft.version)
         for run_id in runs:
             self._touches.touch(run_id, delivery, settled=True)
         if not runs:
             return
         for start in range(0, len(lost), _ROWS_AN_UPDATE):
-            rows = {"row": {"$in": lost[start : start + _ROWS_AN_UPDATE]}, "dataset_version": {"$gte": draft}}
+            rows = {"row": {"$in": lost[start : start + _ROWS_AN_UPDATE]}, "dataset_version": {"$gte": draft.version}}
             self._general.append(UpdateMany(RUN_ROWS, rows, {"$set": NO_PAIRS}))
 
     def mark(self, delivery: Delivery) -> None:
         """Apply a marker, unless it repeats one: what it is about is measured again."""
-        event, marker = delivery.event, delivery.event.marker
-        topic, source_offset = delivery.topic, marker.source_offset
-        if self._memory.passed(topic, source_offset):
+        project_id, topic, marker = delivery.event.project_id, delivery.topic, delivery.event.marker
+        what = marker.WhichOneof("what") or ""
+        if topic not in _TOLD.get(what, ()):
+            raise Invalid(f"{what or 'a marker that says nothing'} means nothing in {topic}")
+        if self._memory.passed(topic, marker):
             return
-        match marker.WhichOneof("what"):
+        self._memory = self._memory.after(topic, marker)
+        match what:
             case "run_created":
                 made = marker.run_created
-                self._memory = self._memory.after_run_created(topic, source_offset, event.project_id, made)
-                self.rows.pin(delivery, made.run_id, self._memory.runs[made.run_id])
-                self._touches.touch(made.run_id, delivery, settled=True)
+                if not self.is_gone(made.dataset_id, made.run_id):
+                    self._memory = self._memory.with_run(project_id, marker.source_offset, made)
+                    self.rows.pin(delivery, made.run_id, self._memory.runs[made.run_id])
+                    self._touches.touch(made.run_id, delivery, settled=True)
+            case "run_sealed":
+                self._memory = self._memory.with_sealed(marker.run_sealed.run_id, sealed=True)
+            case "run_reopened":
+                self._memory = self._memory.with_sealed(marker.run_reopened.run_id, sealed=False)
+            case "runs_deleted":
+                self._drop_runs(delivery, marker.runs_deleted.run_ids)
             case "version_committed":
                 committed = marker.version_committed
-                self._memory = self._memory.after_version_committed(topic, source_offset, committed)
-                self._chunks.forget(event.project_id, committed.dataset_id)
+                self._memory = self._memory.with_committed(committed)
+                self._chunks.forget(project_id, committed.dataset_id)
                 for run_id in self._memory.runs_on(committed.dataset_id, committed.dataset_version):
                     self._touches.touch(run_id, delivery, settled=True)
+            case "version_deleted":
+                gone = marker.version_deleted
+                self._drop_runs(delivery, gone.run_ids)
+                if topic == GROUND_TRUTH:
+                    self._drop_version(project_id, gone.dataset_id, gone.dataset_version)
+            case "dataset_deleted":
+                self._drop_dataset(delivery, marker.dataset_deleted.dataset_id, marker.dataset_deleted.run_ids)
+            case "row_deleted":
+                self._drop_row(delivery, marker.row_deleted.dataset_id, marker.row_deleted.global_key)
             case _:
-                raise Invalid("a marker that means nothing here")
+                pass
 
-    def outcome(self, refused: Sequence[Refused]) -> Outcome:
+    def _drop_runs(self, delivery: Delivery, run_ids: Sequence[str]) -> None:
+        self._memory = self._memory.without_runs(run_ids)
+        self.rows.drop_runs(set(run_ids))
+        if run_ids:
+            of_runs = {"run_id": {"$in": list(run_ids)}, "partition": self._memory.partition}
+            self._general.append(DeleteMany(RUN_ROWS, of_runs, for_good=True))
+        for run_id in run_ids:
+            self._touches.deleted(run_id, delivery)
+
+    def _drop_version(self, project_id: str, dataset_id: str, version: int) -> None:
+        """Truth that no other version has."""
+        if not self.is_gone(dataset_id):
+            self._memory = self._memory.without_version(dataset_id, version)
+        self._truths.drop_versions(project_id, dataset_id, self._memory.deleted_with(dataset_id, version))
+
+    def _drop_dataset(self, delivery: Delivery, dataset_id: str, run_ids: Sequence[str]) -> None:
+        """Truth, and what runs say: also of runs that nobody has told of yet."""
+        project_id = delivery.event.project_id
+        self._drop_runs(delivery, run_ids)
+        self._memory = self._memory.without_dataset(dataset_id)
+        self.rows.drop_dataset(project_id, dataset_id)
+        self._truths.drop_dataset(project_id, dataset_id)
+        self._chunks.forget(project_id, dataset_id)
+        rows = {"row": under(project_id, dataset_id), "partition": self._memory.partition}
+        self._general.append(DeleteMany(RUN_ROWS, rows, for_good=True))
+
+    def _drop_row(self, delivery: Delivery, dataset_id: str, global_key: str) -> None:
+        """In the topic of truth the row's truth, in that of predictions what runs say of it."""
+        row = row_key(delivery.event.project_id, dataset_id, global_key)
+        if delivery.topic == GROUND_TRUTH:
+            self._chunks.forget_row(row)
+            self._truths.drop_row(row)
+            self._truth_changed(delivery, dataset_id, row, FIRST_DRAFT, settled=True)
+        else:
+            self.rows.drop_row(row)
+            self._general.append(DeleteMany(RUN_ROWS, {"row": row}))
+            for run_id in self._memory.runs_from(dataset_id, FIRST_DRAFT):
+                self._touches.touch(run_id, delivery, settled=True)
+
+    def outcome(self, refused: Sequence[Refused], moved: Sequence[Outgoing]) -> Outcome:
         """What the batch amounts to. What concerns many rows is written first: rows that it names are known better."""
         row_writes, changed = self.rows.settle(self._truths)
         for run_id, cause in changed:
@@ -186,4 +306,13 @@ class _Work:
         writes = [*self._general, *self._chunks.writes(), *self._truths.writes(), *row_writes, *self._touches.writes()]
         if self._memory is not self._before:
             writes.append(Replace(ROW_PARTITIONS, self._memory.document()))
-        return Outcome(writes, self._touches.events(), [*refused, *self.rows.without_pairs()], self._memory)
+        refused = [*refused, *self.rows.unknown_classes(), *self.rows.without_pairs()]
+        events = [*moved, *self._touches.events(), *self._new_rows()]
+        return Outcome(writes, events, refused, self._memory, moved=len(moved))
+
+    def _new_rows(self) -> list[Outgoing]:
+        """Rows that are made because a run that may do so predicted something there."""
+        return [
+            Outgoing(DATA_ROWS, row.row, new_row_event(cause, row.dataset_id, row.global_key), self._memory.partition)
+            for cause, row in self.rows.new_rows()
+        ]

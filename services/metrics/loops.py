@@ -14,14 +14,21 @@ from services.common.readmodel.mongo import ReadModel
 from services.metrics import handlers, memory, run_owner
 from services.metrics.loading import two_step_loader
 from services.metrics.pacing import RunPacing
-from services.metrics.row_progress import read_row_progress
+from services.metrics.row_progress import is_deleted, read_row_progress
 
 _RUNS_AT_ONCE = 2
 _TOUCHES_AT_ONCE = 50_000
 """So that pacing sees an end behind all the touches that it holds back."""
 
 
-def rows_loop(log: EventLog, store: ReadModel, row_partitions: int, metrics: LoopMetrics | None = None) -> RunLoop:
+def rows_loop(
+    log: EventLog,
+    store: ReadModel,
+    row_partitions: int,
+    metrics: LoopMetrics | None = None,
+    *,
+    limits: Limits | None = None,
+) -> RunLoop:
     """Keeps truths and run rows."""
     return RunLoop(
         log,
@@ -30,6 +37,7 @@ def rows_loop(log: EventLog, store: ReadModel, row_partitions: int, metrics: Loo
         handlers.TOPICS,
         handlers.RowsHandler(row_partitions),
         loader=two_step_loader(store),
+        limits=limits,
         metrics=metrics,
         in_thread=True,
     )
@@ -58,7 +66,9 @@ class RunsLoop:
             run_owner.GROUP,
             run_owner.TOPICS,
             run_owner.RunsHandler(),
-            loader=run_owner.Measuring(columns, partial(read_row_progress, store), pacing, clock, observe),
+            loader=run_owner.Measuring(
+                columns, partial(read_row_progress, store), partial(is_deleted, store), pacing, clock, observe
+            ),
             pacing=pacing,
             limits=Limits(records=_TOUCHES_AT_ONCE, in_flight=_RUNS_AT_ONCE),
             clock=clock,

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from services.metrics.identity import InBitTable, OutBitTable
 from sightline.arrays import Bits, Ints, Longs
 from sightline.evaluation.evidence import Spans
+from sightline.identity import NEXT_HIGH, NEXT_LOW, InBitTable, OutBitTable
 from sightline.kernel import InBits, InInts, InLongs, OutInts, inner, kernel
 
 STORED = 1
@@ -27,6 +27,10 @@ TAKE_BACK = 16
 """Remove what has these identities."""
 NAMED = 32
 """Identities came with the event; otherwise they are of the content's first occurrence."""
+ADD = 64
+"""What has the same identity stays as it is."""
+CLASSES = 128
+"""The run's classes are known now: what is of a higher class than `start` goes. Says nothing itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +48,8 @@ class Merged:
     """What rows hold after their statements. Row r has the entries `rows.start[r] ..` of every column.
 
     `source` is where the content lies in the prediction columns; `changed` says whether a row differs from what was
-    stored (import marks count as well); `overfull` whether it held more than it may after any of its statements.
+    stored (import marks count as well); `overfull` whether it held more than it may after any of its statements;
+    `unknown` how many went because of their class.
     """
 
     rows: Spans
@@ -55,6 +60,7 @@ class Merged:
     next_place: Ints
     changed: Ints
     overfull: Ints
+    unknown: Ints
 
 
 def merge(
@@ -88,6 +94,7 @@ def merge(
         next_place.copy(),
         np.zeros(len(start), np.int32),
         np.zeros(len(start), np.int32),
+        np.zeros(len(start), np.int32),
     )
     _merge(
         statements.start,
@@ -112,6 +119,7 @@ def merge(
         merged.next_place,
         merged.changed,
         merged.overfull,
+        merged.unknown,
     )
     return merged
 
@@ -149,6 +157,7 @@ def _merge(
     next_place: OutInts,
     changed: OutInts,
     overfull: OutInts,
+    unknown: OutInts,
 ) -> None:
     """Each row builds its entries in its part of the output, in a hash table by identity; then closes the gaps.
 
@@ -186,6 +195,14 @@ def _merge(
             if flags & NEW_IMPORT:
                 for entry in range(entries):
                     out_mark[base + entry] = 0
+            if flags & CLASSES:
+                for entry in range(entries):
+                    if out_source[base + entry] >= 0 and class_id[out_source[base + entry]] > statement_start[s]:
+                        out_source[base + entry] = -1
+                        live -= 1
+                        unknown[row] += 1
+                        changed[row] = 1
+                continue
             alone = flags & ALONE != 0
             for i in range(statement_start[s], statement_start[s] + statement_count[s]):
                 low, high = identity[i, 0], identity[i, 1]
@@ -203,8 +220,8 @@ def _merge(
                         k = hint[root]
                     while True:
                         if k > 0:
-                            low = identity[i, 0] + np.uint64(k) * np.uint64(0x9E3779B97F4A7C15)
-                            high = identity[i, 1] ^ (np.uint64(k) * np.uint64(0xC2B2AE3D27D4EB4F))
+                            low = identity[i, 0] + np.uint64(k) * NEXT_LOW
+                            high = identity[i, 1] ^ (np.uint64(k) * NEXT_HIGH)
                             at = _find(table, mask, low, high, out_identity, base)
                         entry = table[at]
                         if entry < 0 or out_source[base + entry] < 0:
@@ -238,6 +255,8 @@ def _merge(
                     out_mark[to] = 0 if alone else 1
                     next_place[row] += 1
                     changed[row] = 1
+                    continue
+                if flags & ADD:
                     continue
                 old = out_source[to]
                 same = class_id[old] == class_id[i] and confidence[old] == confidence[i]

@@ -24,6 +24,7 @@ def first_reads(batch: Batch, memory: PartitionMemory) -> list[Read]:
     truth_rows: dict[str, set[str]] = {}
     ended: list[tuple[str, str, str]] = []
     created: set[str] = set()
+    deleted_rows: set[str] = set()
     for delivery in batch.deliveries:
         event = delivery.event
         match event.WhichOneof("payload"):
@@ -42,11 +43,21 @@ def first_reads(batch: Batch, memory: PartitionMemory) -> list[Read]:
                 row = row_key(event.project_id, truth.dataset_id, truth.global_key)
                 rows.add(row)
                 truth_rows.setdefault(truth.dataset_id, set()).add(row)
+            case "ground_truth_removed":
+                removed = event.ground_truth_removed
+                row = row_key(event.project_id, removed.dataset_id, removed.global_key)
+                rows.add(row)
+                truth_rows.setdefault(removed.dataset_id, set()).add(row)
             case "import_ended" if event.import_ended.unlabel_others:
                 ended.append((event.project_id, event.import_ended.dataset_id, event.import_ended.import_id))
             case "marker" if event.marker.HasField("run_created"):
-                if not memory.passed(delivery.topic, event.marker.source_offset):
+                if not memory.passed(delivery.topic, event.marker):
                     created.add(event.marker.run_created.run_id)
+            case "marker" if event.marker.HasField("row_deleted"):
+                gone = event.marker.row_deleted
+                row = row_key(event.project_id, gone.dataset_id, gone.global_key)
+                rows.add(row)
+                deleted_rows.add(row)
             case _:
                 pass
 
@@ -55,17 +66,20 @@ def first_reads(batch: Batch, memory: PartitionMemory) -> list[Read]:
         reads.append(Read(TRUTHS, {"row": {"$in": sorted(rows)}}))
     if run_rows:
         reads.append(Read(RUN_ROWS, {"_id": {"$in": sorted(run_rows)}}))
+    if deleted_rows:
+        named = {"row": {"$in": sorted(deleted_rows)}}
+        reads += [Read(RUN_ROWS, named), Read(TRUTH_CHUNKS, named)]
     if truth_rows:
         named = sorted(row for rows in truth_rows.values() for row in rows)
         reads.append(Read(TRUTH_CHUNKS, {"row": {"$in": named}}))
     for dataset_id, named in truth_rows.items():
-        draft = memory.draft(dataset_id)
+        draft = memory.draft(dataset_id).version
         if memory.runs_from(dataset_id, draft):
             reads.append(Read(RUN_ROWS, {"row": {"$in": sorted(named)}, "dataset_version": {"$gte": draft}}))
     if created:
         reads.append(Read(RUN_ROWS, {"partition": batch.partition, "run_id": {"$in": sorted(created)}}))
     for project_id, dataset_id, import_id in ended:
-        if memory.runs_from(dataset_id, memory.draft(dataset_id)):
+        if memory.runs_from(dataset_id, memory.draft(dataset_id).version):
             others: dict[str, Any] = {
                 "partition": batch.partition,
                 "dataset_id": dataset_id,

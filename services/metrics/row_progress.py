@@ -11,17 +11,22 @@ from services.common.readmodel.mongo import ReadModel
 from services.metrics.memory import GROUP
 
 
-async def read_row_progress(store: ReadModel) -> RowProgress:
-    """Progress and markers of all row partitions, of one moment."""
+async def read_row_progress(store: ReadModel, group: str) -> RowProgress:
+    """Progress and markers of a group in all row partitions, of one moment."""
     async with store.snapshot() as moment:
-        progress = await moment.find(Read(PROGRESS.name, {"_id": under(GROUP)}, {"rev": 1, "offsets": 1}))
-        memories = await moment.find(Read(ROW_PARTITIONS.name, {"_id": under(GROUP)}, {"markers": 1}))
+        progress = await moment.find(Read(PROGRESS.name, {"_id": under(group)}, {"rev": 1, "offsets": 1}))
+        memories = await moment.find(Read(ROW_PARTITIONS.name, {"_id": under(group)}, {"markers": 1}))
     markers = {_partition(each): each["markers"] for each in memories}
     return {
         partition: PartitionState(rev=each["rev"], offsets=each["offsets"], markers=markers.get(partition, {}))
         for each in progress
         for partition in (_partition(each),)
     }
+
+
+async def is_deleted(store: ReadModel, run_id: str) -> bool:
+    """Whether a row partition has heard that a run is gone for ever."""
+    return bool(await store.find(Read(ROW_PARTITIONS.name, {"_id": under(GROUP), "deleted_runs": run_id}, {"_id": 1})))
 
 
 def _partition(document: dict[str, Any]) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,15 +14,26 @@ from services.common.readmodel import collections
 from services.common.row_limits import BATCH_BYTES, MOST_PREDICTIONS, PAIR_BYTES, PREDICTION_BYTES
 from services.metrics.columns import Block, PredictionTable
 from services.metrics.memory import KnownRun
-from services.metrics.merging import ALONE, CLEAR, NEW_IMPORT, Merged, Statements, merge
+from services.metrics.merging import ADD, ALONE, CLASSES, CLEAR, NEW_IMPORT, Merged, Statements, merge
 from services.metrics.pairing import pair
 from services.metrics.truths import Truth, TruthBook
 from sightline.evaluation import canonical_order
-from sightline.evaluation.evidence import Spans
-from sightline.wire.events.v1.predictions_pb2 import IMPORT_MODE_REPLACE, PredictionsDeleted, PredictionsUpserted
+from sightline.evaluation.evidence import MINIMUM_OVERLAP, Spans
+from sightline.wire.events.v1.predictions_pb2 import (
+    IMPORT_MODE_ADD,
+    IMPORT_MODE_REPLACE,
+    PredictionsDeleted,
+    PredictionsUpserted,
+)
 
 RUN_ROWS = collections.RUN_ROWS.name
-NO_PAIRS = {"pair_count": 0, "pair_predictions": b"", "pair_truths": b"", "pair_overlaps": b""}
+NO_PAIRS = {
+    "pair_count": 0,
+    "pair_predictions": b"",
+    "pair_truths": b"",
+    "pair_overlaps": b"",
+    "least_overlap": MINIMUM_OVERLAP,
+}
 
 
 class TooMuch(Exception):
@@ -56,6 +67,8 @@ class RunRow:
     cause: Delivery | None = None
     """The last delivery that may have changed it."""
     must_write: bool = False
+    pinned: Delivery | None = None
+    """What made its run known, if that is in the batch."""
 
 
 class RunRows:
@@ -71,7 +84,11 @@ class RunRows:
         self._rows: dict[str, RunRow] = {}
         self._by_row: dict[str, list[RunRow]] = {}
         self._dropped: list[str] = []
+        self._freed = 0
+        """Bytes of deleted rows: the transaction holds them too."""
         self._unpaired: dict[tuple[str, int], tuple[Delivery, int]] = {}
+        self._unknown_classes: dict[tuple[str, int], tuple[Delivery, int]] = {}
+        self._new: dict[str, tuple[Delivery, RunRow]] = {}
         for document in documents:
             self._add(
                 RunRow(
@@ -97,7 +114,11 @@ class RunRows:
             version = run and run.dataset_version
             run_row = RunRow(id, row, project_id, dataset_id, run_id, global_key, None, version, must_write=True)
             self._add(run_row)
+            if run and run.accepts_new_rows:
+                self._new[id] = delivery, run_row
         start, count, flags = block
+        if said.mode == IMPORT_MODE_ADD:
+            import_id, flags = "", flags | ADD
         flags |= _flags(import_id, run_row.import_id, replaces=said.mode == IMPORT_MODE_REPLACE)
         run_row.statements.append((start, count, flags))
         run_row.cause = delivery
@@ -120,7 +141,31 @@ class RunRows:
             if row.project_id == run.project_id and row.dataset_id == run.dataset_id:
                 row.id = run_row_id(row.project_id, row.dataset_id, run_id, row.global_key, run)
                 row.dataset_version, row.cause, row.must_write = run.dataset_version, delivery, True
+                row.pinned = delivery
                 self._add(row)
+                if run.highest_class:
+                    row.statements.append((run.highest_class, 0, CLASSES))
+                if run.accepts_new_rows:
+                    self._new[row.id] = delivery, row
+
+    def drop_runs(self, run_ids: Collection[str]) -> None:
+        """What these runs say is taken away by a write that concerns all rows."""
+        for row in [row for row in self._rows.values() if row.run_id in run_ids]:
+            self._let_go(row)
+
+    def drop_row(self, row: str) -> None:
+        """The same for all that is said of a row."""
+        for run_row in list(self._by_row.get(row, ())):
+            if run_row.stored is not None:
+                stored = run_row.stored
+                self._freed += PREDICTION_BYTES * stored["count"] + PAIR_BYTES * stored["pair_count"]
+            self._let_go(run_row)
+
+    def drop_dataset(self, project_id: str, dataset_id: str) -> None:
+        """The same for all that is said of a dataset."""
+        of_dataset = project_id, dataset_id
+        for row in [row for row in self._rows.values() if (row.project_id, row.dataset_id) == of_dataset]:
+            self._let_go(row)
 
     def truth_changed(self, delivery: Delivery, row: str, version: int) -> None:
         """The truth of a row is another one from a version on."""
@@ -133,6 +178,7 @@ class RunRows:
 
         Raises `TooMuch`.
         """
+        self._refuse_too_much(self._freed)
         rows = [row for row in self._rows.values() if row.must_write or row.statements]
         writes: list[Write] = [Delete(RUN_ROWS, id) for id in self._dropped]
         if not rows:
@@ -140,6 +186,9 @@ class RunRows:
         merged = self._merge(rows)
         if merged.overfull.any():
             raise TooMuch(f"a run has at most {MOST_PREDICTIONS:,} predictions of a row: with these it would have more")
+        for row, unknown in zip(rows, merged.unknown.tolist(), strict=True):
+            if unknown:
+                _note(self._unknown_classes, row.pinned, unknown)
         changed = merged.changed.tolist()
         places = [i for i, row in enumerate(rows) if row.must_write or changed[i]]
         if not places:
@@ -150,6 +199,23 @@ class RunRows:
             Replace(RUN_ROWS, document, new=row.stored is None) for row, document in zip(rows, documents, strict=True)
         ]
         return writes, [(row.run_id, row.cause) for row in rows if row.cause is not None]
+
+    def new_rows(self) -> list[tuple[Delivery, RunRow]]:
+        """Rows that runs which may make rows have said something of for the first time, and what said it.
+
+        By the place of what said it, then by row: a repeat is known by that order.
+        """
+        first: dict[str, tuple[Delivery, RunRow]] = {}
+        for cause, row in sorted(self._new.values(), key=lambda new: (new[0].offset, new[1].row)):
+            first.setdefault(row.row, (cause, row))
+        return list(first.values())
+
+    def unknown_classes(self) -> list[Refused]:
+        """What made runs known that had waited with predictions of classes that they don't have."""
+        return [
+            Refused(cause, f"applied; but {count} predictions that waited for the run are of classes it doesn't have")
+            for cause, count in self._unknown_classes.values()
+        ]
 
     def without_pairs(self) -> list[Refused]:
         """What made rows whose pairs are too many to keep: `settle` has kept those rows without."""
@@ -166,9 +232,13 @@ class RunRows:
         self._rows[row.id] = row
         self._by_row.setdefault(row.row, []).append(row)
 
-    def _forget(self, row: RunRow) -> None:
+    def _let_go(self, row: RunRow) -> None:
         del self._rows[row.id]
         self._by_row[row.row].remove(row)
+        self._new.pop(row.id, None)
+
+    def _forget(self, row: RunRow) -> None:
+        self._let_go(row)
         if row.stored is not None:
             self._dropped.append(row.id)
 
@@ -228,7 +298,7 @@ class RunRows:
         )
         for row, (start, count, next_place), (first_pair, pair_count, least) in zip(rows, spans, paired, strict=True):
             if least == np.inf:
-                self._note_unpaired(row)
+                _note(self._unpaired, row.cause, 1)
             end, last_pair = start + count, first_pair + pair_count
             document: dict[str, Any] = {
                 "_id": row.id,
@@ -261,11 +331,13 @@ class RunRows:
         if size > BATCH_BYTES and not self._one_event:
             raise TooMuch(f"{size:,} bytes of rows at once")
 
-    def _note_unpaired(self, row: RunRow) -> None:
-        if row.cause is not None:
-            place = row.cause.topic, row.cause.offset
-            _, count = self._unpaired.get(place, (row.cause, 0))
-            self._unpaired[place] = row.cause, count + 1
+
+def _note(notes: dict[tuple[str, int], tuple[Delivery, int]], cause: Delivery | None, count: int) -> None:
+    """Add to what is said of a delivery."""
+    if cause is not None:
+        place = cause.topic, cause.offset
+        _, before = notes.get(place, (cause, 0))
+        notes[place] = cause, before + count
 
 
 def _flags(import_id: str, stored_import: str, *, replaces: bool) -> int:
@@ -291,6 +363,7 @@ def _only(merged: Merged, rows: Sequence[int]) -> Merged:
         merged.next_place[rows],
         merged.changed[rows],
         merged.overfull[rows],
+        merged.unknown[rows],
     )
 
 

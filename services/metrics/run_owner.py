@@ -10,19 +10,23 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
-from services.common.documents import Read, Replace, State
+from services.common.documents import Delete, Read, Replace, State
 from services.common.eventlog.clock import Clock
 from services.common.eventlog.handling import Batch, Handler, Outcome
 from services.common.eventlog.topics import RUN_TOUCHED
 from services.common.readmodel import collections
 from services.common.readmodel.columns import Columns, UnknownRun
-from services.common.readmodel.following import RowProgress
+from services.common.readmodel.following import ACCEPTING, RowProgress
+from services.common.readmodel.following import GROUP as ROWS_GROUP
 from services.metrics.pacing import RunPacing
 from services.metrics.summaries import NOTHING, measure, summary_document
 
 GROUP = "metrics.runs"
 TOPICS = (RUN_TOUCHED,)
 RUN_SUMMARIES = collections.RUN_SUMMARIES.name
+
+DELETED_RUNS = "deleted runs"
+"""Where the loader names runs that are no more."""
 
 _REACH_SECONDS = 10.0
 
@@ -43,7 +47,8 @@ class RunsHandler(Handler):
 
     def handle(self, batch: Batch, state: State, memory: Any) -> Outcome:
         """One summary for each run that the batch touched."""
-        return Outcome([Replace(RUN_SUMMARIES, summary) for summary in state.get(RUN_SUMMARIES, ())])
+        gone = [Delete(RUN_SUMMARIES, run["_id"]) for run in state.get(DELETED_RUNS, ())]
+        return Outcome([*gone, *(Replace(RUN_SUMMARIES, summary) for summary in state.get(RUN_SUMMARIES, ()))])
 
 
 class Measuring:
@@ -52,13 +57,15 @@ class Measuring:
     def __init__(
         self,
         columns: Columns,
-        row_progress: Callable[[], Awaitable[RowProgress]],
+        row_progress: Callable[[str], Awaitable[RowProgress]],
+        is_deleted: Callable[[str], Awaitable[bool]],
         pacing: RunPacing,
         clock: Clock,
         observe: Callable[[float], None] = lambda _seconds: None,
     ) -> None:
         self._columns = columns
         self._row_progress = row_progress
+        self._is_deleted = is_deleted
         self._pacing = pacing
         self._clock = clock
         self._observe = observe
@@ -66,16 +73,23 @@ class Measuring:
     async def __call__(self, batch: Batch, memory: Any) -> State:
         """The summaries of all runs that the batch touched."""
         touched = {(d.event.project_id, d.event.run_touched.run_id): None for d in batch.deliveries}
-        return {RUN_SUMMARIES: [await self._summary(project_id, run_id) for project_id, run_id in touched]}
+        state: dict[str, list[dict[str, Any]]] = {RUN_SUMMARIES: [], DELETED_RUNS: []}
+        for project_id, run_id in touched:
+            if await self._is_deleted(run_id):
+                state[DELETED_RUNS].append({"_id": f"{project_id}/{run_id}"})
+            else:
+                state[RUN_SUMMARIES].append(await self._summary(project_id, run_id))
+        return state
 
     async def _summary(self, project_id: str, run_id: str) -> dict[str, Any]:
-        now = await self._row_progress()
+        now, accepted = await self._row_progress(ROWS_GROUP), None
         numbers, cost = NOTHING, 0.0
         try:
             async with self._columns.run(project_id, run_id) as view:
-                await view.reach({partition: at["rev"] for partition, at in now.items()}, _REACH_SECONDS)
+                scope: RowProgress = await self._row_progress(ACCEPTING) if view.splits else {}
+                await view.reach(_revs(now), _REACH_SECONDS, _revs(scope))
                 moment = view.current
-                now = moment.progress
+                now, accepted = moment.progress, moment.accepted
                 begun = self._clock.now()
                 numbers = await asyncio.to_thread(measure, moment.evidence)
                 cost = self._clock.now() - begun
@@ -85,5 +99,15 @@ class Measuring:
         self._pacing.measured(run_id, cost)
         self._observe(cost)
         return summary_document(
-            project_id, run_id, numbers, now, computed_unix_ms=self._clock.unix_ms(), cost_ms=round(1000 * cost, 3)
+            project_id,
+            run_id,
+            numbers,
+            now,
+            accepted,
+            computed_unix_ms=self._clock.unix_ms(),
+            cost_ms=round(1000 * cost, 3),
         )
+
+
+def _revs(progress: RowProgress) -> dict[int, int]:
+    return {partition: at["rev"] for partition, at in progress.items()}

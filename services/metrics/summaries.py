@@ -60,23 +60,31 @@ def summary_document(
     run_id: str,
     numbers: Mapping[str, Any],
     progress: Mapping[int, Mapping[str, Any]],
+    accepted: Mapping[int, Mapping[str, Any]] | None,
     *,
     computed_unix_ms: int,
     cost_ms: float,
 ) -> dict[str, Any]:
-    """The summary of a run. `progress` is where the row partitions stood that the numbers rest on: its version."""
-    version = {
-        str(partition): {"rev": at["rev"], "offsets": dict(at["offsets"]), "markers": dict(at["markers"])}
-        for partition, at in sorted(progress.items())
-    }
+    """The summary of a run. `progress` is where the row partitions stood that the numbers rest on: its version.
+
+    `accepted` is the same of the data rows that say which rows are in its scope; None where all labelled rows are.
+    """
     return {
         "_id": f"{project_id}/{run_id}",
         "project_id": project_id,
         "run_id": run_id,
-        "version": version,
+        "version": _version(progress),
+        "scope_version": None if accepted is None else _version(accepted),
         **numbers,
         "computed_unix_ms": computed_unix_ms,
         "cost_ms": cost_ms,
+    }
+
+
+def _version(progress: Mapping[int, Mapping[str, Any]]) -> dict[str, Any]:
+    return {
+        str(partition): {"rev": at["rev"], "offsets": dict(at["offsets"]), "markers": dict(at["markers"])}
+        for partition, at in sorted(progress.items())
     }
 
 

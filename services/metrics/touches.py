@@ -4,21 +4,38 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from services.common.documents import Replace, Write
+from services.common.documents import Delete, Replace, Write
 from services.common.eventlog.handling import Delivery, Outgoing
 from services.common.eventlog.topics import RUN_TOUCHED, SCHEMA_VERSION
 from services.common.readmodel.collections import RUN_TOUCHES
 from services.metrics.memory import GROUP
+from sightline.wire.events.v1.data_rows_pb2 import DataRowUpserted
 from sightline.wire.events.v1.event_pb2 import Event
 from sightline.wire.events.v1.runs_pb2 import RunTouched
 
 PRODUCER = "metrics"
 
 
+def new_row_event(cause: Delivery, dataset_id: str, global_key: str) -> Event:
+    """A row that isn't there is made, since a run predicted something of it."""
+    return Event(
+        event_id=f"{GROUP}/{cause.partition}/{cause.topic}/{cause.offset}/row",
+        project_id=cause.event.project_id,
+        time_unix_ms=cause.event.time_unix_ms,
+        producer=PRODUCER,
+        schema_version=SCHEMA_VERSION,
+        traceparent=cause.event.traceparent,
+        data_row_upserted=DataRowUpserted(
+            dataset_id=dataset_id, global_key=global_key, only_new=True, source_offset=cause.offset
+        ),
+    )
+
+
 @dataclass(slots=True)
 class _Touch:
     cause: Delivery
     settled: bool
+    deleted: bool = False
 
 
 class Touches:
@@ -38,19 +55,22 @@ class Touches:
         else:
             known.cause, known.settled = cause, known.settled or settled
 
+    def deleted(self, run_id: str, cause: Delivery) -> None:
+        """The run is gone: the owner of its numbers takes them away."""
+        self._touches[run_id] = _Touch(cause, settled=True, deleted=True)
+
     def events(self) -> list[Outgoing]:
         """One event for each run."""
         return [Outgoing(RUN_TOUCHED, run_id, self._event(run_id, touch)) for run_id, touch in self._touches.items()]
 
     def writes(self) -> list[Write]:
         """For each run, as of when it was touched here: who reads its summary knows then whether that is the last."""
-        return [
-            Replace(
-                RUN_TOUCHES.name,
-                {"_id": f"{touch.cause.event.project_id}/{run_id}/{self._partition}", "rev": self._rev},
-            )
-            for run_id, touch in self._touches.items()
-        ]
+        writes: list[Write] = []
+        for run_id, touch in self._touches.items():
+            id = f"{touch.cause.event.project_id}/{run_id}/{self._partition}"
+            gone = Delete(RUN_TOUCHES.name, id)
+            writes.append(gone if touch.deleted else Replace(RUN_TOUCHES.name, {"_id": id, "rev": self._rev}))
+        return writes
 
     def _event(self, run_id: str, touch: _Touch) -> Event:
         cause = touch.cause

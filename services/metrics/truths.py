@@ -14,6 +14,7 @@ from services.common.documents import Delete, DeleteMany, Document, Replace, Upd
 from services.common.eventlog.handling import Delivery
 from services.common.eventlog.topics import row_key
 from services.common.readmodel import collections
+from services.metrics.memory import Draft
 
 TRUTHS = collections.TRUTHS.name
 SUMMARY_FIELDS = {"row": 1, "project_id": 1, "dataset_id": 1, "from": 1, "to": 1, "import_id": 1}
@@ -35,6 +36,10 @@ class Truth:
     def holds_at(self, version: int) -> bool:
         """Whether this is the row's truth in a version."""
         return self.since <= version and (self.until is None or version < self.until)
+
+    def is_within(self, versions: range) -> bool:
+        """Whether it was the row's truth in these versions alone."""
+        return versions.start <= self.since and self.until is not None and self.until <= versions.stop
 
     @staticmethod
     def of_document(document: Document) -> Truth:
@@ -68,29 +73,62 @@ class TruthBook:
                 return truth
         return None
 
-    def replace(self, delivery: Delivery, row: str, columns: Mapping[str, Any], draft: int) -> None:
+    def replace(self, delivery: Delivery, row: str, columns: Mapping[str, Any], draft: Draft) -> None:
         """Put the truth of a row into the draft. `delivery` is what completed it."""
         event = delivery.event
         said = event.ground_truth_replaced
         self._close(row, draft)
         document: dict[str, Any] = {
-            "_id": f"{row}@{draft}",
+            "_id": f"{row}@{draft.version}",
             "row": row,
             "project_id": event.project_id,
             "dataset_id": said.dataset_id,
             "global_key": said.global_key,
             "partition": self._partition,
-            "from": draft,
+            "from": draft.version,
             "to": None,
             "ordinal": said.ordinal if said.HasField("ordinal") else None,
             "import_id": said.import_id,
             **columns,
         }
-        truth = Truth(document["_id"], row, draft, None, said.import_id, document, new=True)
+        truth = Truth(document["_id"], row, draft.version, None, said.import_id, document, new=True)
         self._rows.setdefault(row, []).append(truth)
         self._changed[truth.id] = truth
 
-    def unlabel_others(self, project_id: str, dataset_id: str, import_id: str, draft: int) -> Sequence[str]:
+    def remove(self, row: str, draft: Draft) -> None:
+        """The row is no longer labelled in the draft."""
+        self._close(row, draft)
+
+    def drop_row(self, row: str) -> None:
+        """Take away the truth of a row in every version."""
+        self._general.append(DeleteMany(TRUTHS, {"row": row}))
+        of_row = {id for id, document in self._stored.items() if document["row"] == row}
+        for id in of_row.union(truth.id for truth in self._rows.pop(row, ())):
+            self._stored.pop(id, None)
+            self._changed.pop(id, None)
+
+    def drop_dataset(self, project_id: str, dataset_id: str) -> None:
+        """Take away the truth of a dataset in this partition."""
+        mine = {"partition": self._partition, "project_id": project_id, "dataset_id": dataset_id}
+        self._general.append(DeleteMany(TRUTHS, mine, for_good=True))
+        prefix = row_key(project_id, dataset_id, "")
+        self._rows = {row: truths for row, truths in self._rows.items() if not row.startswith(prefix)}
+        self._stored = {id: document for id, document in self._stored.items() if not id.startswith(prefix)}
+        self._changed = {id: truth for id, truth in self._changed.items() if not id.startswith(prefix)}
+
+    def drop_versions(self, project_id: str, dataset_id: str, versions: range) -> None:
+        """Take away truth that only these versions had."""
+        mine = {"partition": self._partition, "project_id": project_id, "dataset_id": dataset_id}
+        within = {"from": {"$gte": versions.start}, "to": {"$lte": versions.stop}}
+        self._general.append(DeleteMany(TRUTHS, {**mine, **within}, for_good=True))
+        prefix = row_key(project_id, dataset_id, "")
+        for row, truths in self._rows.items():
+            if row.startswith(prefix):
+                for truth in [each for each in truths if each.is_within(versions)]:
+                    truths.remove(truth)
+                    self._changed[truth.id] = None
+
+    def unlabel_others(self, project_id: str, dataset_id: str, import_id: str, draft: Draft) -> Sequence[str]:
         """Rows of the draft that an import didn't name lose their truth. Returns those of them that are known here."""
         others = {
             "partition": self._partition,
@@ -99,8 +137,9 @@ class TruthBook:
             "to": None,
             "import_id": {"$ne": import_id},
         }
-        self._general.append(DeleteMany(TRUTHS, {**others, "from": draft}))
-        self._general.append(UpdateMany(TRUTHS, {**others, "from": {"$lt": draft}}, {"$set": {"to": draft}}))
+        ends = {"$set": {"to": draft.version}}
+        self._general.append(DeleteMany(TRUTHS, {**others, "from": {"$gte": draft.kept}}))
+        self._general.append(UpdateMany(TRUTHS, {**others, "from": {"$lt": draft.kept}}, ends))
         prefix = row_key(project_id, dataset_id, "")
         lost = [
             row
@@ -124,16 +163,16 @@ class TruthBook:
                 writes.append(UpdateMany(TRUTHS, {"_id": id}, {"$set": {"to": truth.until}}))
         return writes
 
-    def _close(self, row: str, draft: int) -> None:
+    def _close(self, row: str, draft: Draft) -> None:
         """End the open truth of a row before the draft. (What is known in summary was ended by a general write.)"""
         truths = self._rows.get(row, [])
         for truth in truths:
             if truth.until is not None:
                 continue
-            if truth.since >= draft:
+            if truth.since >= draft.kept:
                 truths.remove(truth)
             else:
-                truth.until = draft
+                truth.until = draft.version
             if "boxes" in truth.document:
-                self._changed[truth.id] = truth if truth.since < draft else None
+                self._changed[truth.id] = truth if truth.since < draft.kept else None
             return

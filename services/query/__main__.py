@@ -16,6 +16,7 @@ from services.query.peers import Peers
 from services.query.reads import Reads
 from services.query.rpc import GrpcServer
 from services.query.sources import Sources
+from services.query.thumbnails import Thumbnails
 from sightline.evaluation import warm
 
 
@@ -26,7 +27,8 @@ async def build(context: Context) -> Parts:
     columns = Columns(context.store, settings.columns_max_bytes)
     telemetry.COLUMN_BYTES.set_function(lambda: columns.nbytes)
     peers = Peers({"query": settings.query_url, "ingest": settings.ingest_url, "metrics": settings.metrics_url})
-    sources = Sources(Reads(context.store), columns, peers, settings.row_partitions, settings.asset_root)
+    thumbnails = Thumbnails(settings.data_dir / "thumbnails")
+    sources = Sources(Reads(context.store), columns, peers, settings.row_partitions, settings.asset_root, thumbnails)
     context.health.check("read model", sources.reads.problem)
     for name in peers.urls.keys() - {"query"}:
         context.health.check(name, partial(peers.problem, name))

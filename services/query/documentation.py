@@ -18,9 +18,10 @@ Lists come in pages: give `next_page_token` back as `page_token`, with the same 
 
 TAGS = [
     {"name": "runs", "description": "Model runs and what they are worth."},
-    {"name": "rows", "description": "Data rows: what a run got right and wrong on each."},
+    {"name": "rows", "description": "Data rows, their truth, and what a run got right and wrong on each."},
     {"name": "imports", "description": "Import jobs."},
-    {"name": "catalog", "description": "Datasets, ontologies, models."},
+    {"name": "dead letters", "description": "Events that can never be applied, and what becomes of them."},
+    {"name": "catalog", "description": "Projects, datasets and their versions, ontologies, models, saved configs."},
     {"name": "writes", "description": "What is passed on to the ingest service."},
     {"name": "status", "description": "How the server is doing."},
 ]
@@ -58,6 +59,12 @@ NDJSON_ERRORS: Responses = {
             }
         },
     }
+}
+
+THUMBNAIL: Responses = {
+    200: {"description": "a picture", "content": {"image/jpeg": {"schema": {"type": "string", "format": "binary"}}}},
+    304: {"description": "the one that the client has is still right"},
+    422: _problem(422, "not-an-image", "the asset is no image that is read here", "the asset is none of JPEG, PNG"),
 }
 
 ASSET_HEADERS = {

@@ -65,7 +65,7 @@ async def measured(sources: Sources, run_id: str) -> AsyncGenerator[Measured]:
     )
     async with sources.columns.run(reads.project_id, run_id) as view:
         if summary is not None:
-            await _reach(view, revisions(summary["version"]))
+            await _reach(view, revisions(summary["version"]), revisions(summary.get("scope_version") or {}))
         yield Measured(document, names, summary, touches[run_id], view)
 
 
@@ -78,9 +78,9 @@ async def _class_names(sources: Sources, run_id: str) -> dict[int, str]:
     return await class_names(sources.reads, ontology_id)
 
 
-async def _reach(view: RunView, revs: dict[int, int]) -> None:
+async def _reach(view: RunView, revs: dict[int, int], accepted: dict[int, int]) -> None:
     try:
-        await view.reach(revs, CATCH_UP_SECONDS)
+        await view.reach(revs, CATCH_UP_SECONDS, accepted)
     except (TimeoutError, FeedLost):
         raise Problem(
             503,

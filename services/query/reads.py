@@ -17,6 +17,7 @@ from services.common.readmodel.collections import (
     RUN_TOUCHES,
     TRUTHS,
     Collection,
+    under,
 )
 from services.common.readmodel.mongo import ReadModel
 from services.common.readmodel.paging import Order, total_order
@@ -62,10 +63,9 @@ class Reads:
     ) -> tuple[Document | None, Document | None, Document | None]:
         """Of one moment: the data row, its truth in this version, and what the run says of it. None: not there."""
         row = self.id(dataset_id, global_key)
-        in_version = {"from": {"$lte": version}, "$or": [{"to": None}, {"to": {"$gt": version}}]}
         async with self._store.snapshot() as moment:
             run_rows = await moment.find(Read(RUN_ROWS.name, {"_id": self.id(run_id, global_key)}))
-            truths = await moment.find(Read(TRUTHS.name, {"row": row, **in_version}))
+            truths = await moment.find(Read(TRUTHS.name, {"row": row, **_in_version(version)}))
             data_rows = await moment.find(Read(DATA_ROWS.name, {"_id": row}))
         return next(iter(data_rows), None), next(iter(truths), None), next(iter(run_rows), None)
 
@@ -105,6 +105,55 @@ class Reads:
         )
         return found.documents, None if found.place is None else tokens.write(asked, list(found.place))
 
+    async def range(
+        self,
+        collection: Collection,
+        first: str,
+        last: str,
+        filter: Mapping[str, Any],
+        *,
+        asked: str,
+        page_size: int,
+        page_token: str | None,
+    ) -> tuple[Sequence[Document], str | None]:
+        """One page of documents by `_id`, and the token of the next page. `asked`: the question that tokens belong to.
+
+        The filter is a view's own; of what a client sent it holds plain values only.
+        """
+        after = tokens.read(asked, page_token)
+        if after is not None and (len(after) != 1 or not isinstance(after[0], str)):
+            raise tokens.refused()
+        wanted = {"project_id": self.project_id, "_id": {"$gte": first, "$lte": last}, **filter}
+        found = await self._store.page(collection.name, wanted, order=(("_id", 1),), after=after, limit=page_size)
+        return found.documents, None if found.place is None else tokens.write(asked, list(found.place))
+
+    async def truth(self, dataset_id: str, global_key: str, version: int) -> Document | None:
+        """The truth of a row in a version."""
+        wanted = {"row": self.id(dataset_id, global_key), **_in_version(version)}
+        found = await self._store.page(TRUTHS.name, wanted, limit=1)
+        return next(iter(found.documents), None)
+
+    async def truths_that_differ(
+        self, dataset_id: str, one: int, other: int, after: str, fields: Sequence[str], *, at_once: int = 100
+    ) -> AsyncIterator[Document]:
+        """Truths that belong to one of two versions and not to the other, row by row, of rows after a global key."""
+        low, high = sorted((one, other))
+        ended = {"from": {"$lte": low}, "to": {"$gt": low, "$lte": high}}
+        begun = {"from": {"$gt": low, "$lte": high}, "$or": [{"to": None}, {"to": {"$gt": high}}]}
+        rows = {**under(self.project_id, dataset_id), **({"$gt": self.id(dataset_id, after)} if after else {})}
+        wanted = {"project_id": self.project_id, "row": rows, "$or": [ended, begun]}
+        projection = dict.fromkeys(("row", "global_key", "from", "to", *fields), 1)
+        place: Sequence[Any] | None = None
+        while True:
+            found = await self._store.page(
+                TRUTHS.name, wanted, order=(("row", 1),), after=place, limit=at_once, projection=projection
+            )
+            for document in found.documents:
+                yield document
+            if found.place is None:
+                return
+            place = found.place
+
     async def all(
         self, collection: Collection, equal: Mapping[str, tokens.Plain], *, order: Order, at_once: int = 1000
     ) -> AsyncIterator[Document]:
@@ -116,3 +165,8 @@ class Reads:
                 yield document
             if token is None:
                 return
+
+
+def _in_version(version: int) -> dict[str, Any]:
+    """What holds in a version of a dataset."""
+    return {"from": {"$lte": version}, "$or": [{"to": None}, {"to": {"$gt": version}}]}

@@ -11,6 +11,7 @@ from services.query.counting import Counting
 from services.query.memory import LeastRecentlyUsed
 from services.query.peers import Peers
 from services.query.reads import Reads
+from services.query.thumbnails import Thumbnails
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,7 @@ class Sources:
     peers: Peers
     row_partitions: int
     asset_root: Path | None = None
+    thumbnails: Thumbnails = field(default_factory=Thumbnails)
     counting: Counting = field(default_factory=Counting)
     ontologies: LeastRecentlyUsed[str] = field(default_factory=lambda: LeastRecentlyUsed(10_000))
     """Of runs that were asked about before: a run's ontology never changes."""

@@ -3,39 +3,32 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 import sightline
-from sightline.cli import log
+from sightline.cli import datasets, dead_letters, errors, log, models, ontologies, rows, runs
+from sightline.cli.options import Confidence, Iou, Json, RunName, Url, completing, connect
 from sightline.cli.outcome import Exit, Stop
-
-if TYPE_CHECKING:
-    from sightline.client import Client
 
 app = typer.Typer(
     name="sightline",
     help="See where a model is wrong while its predictions are still streaming in.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 imports = typer.Typer(help="Send files to a server.", no_args_is_help=True)
 app.add_typer(imports, name="import")
+app.add_typer(datasets.app, name="datasets")
+app.add_typer(ontologies.app, name="ontologies")
+app.add_typer(models.app, name="models")
+app.add_typer(runs.app, name="runs")
+app.add_typer(rows.app, name="rows")
+app.command("errors")(errors.errors)
+app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(log.app, name="log")
-
-Url = Annotated[
-    str | None,
-    typer.Option("--url", envvar="SIGHTLINE_URL", help="Address of the server.", show_default="http://127.0.0.1:8790"),
-]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-RunName = Annotated[str, typer.Argument(metavar="RUN", help="Id or name of a run.")]
-Iou = Annotated[float | None, typer.Option(min=0.05, max=1.0, help="From which overlap a prediction matches.")]
-Confidence = Annotated[float | None, typer.Option(min=0.0, max=1.0, help="From which confidence a prediction counts.")]
-File = Annotated[Path, typer.Option(exists=True, dir_okay=False, readable=True)]
-Limit = Annotated[int, typer.Option("--limit", min=1, help="How many to show at most.")]
 
 
 def _version(wanted: bool) -> None:
@@ -142,7 +135,7 @@ def import_coco(
     """
     from sightline.cli import coco, progress, show
 
-    with _client(url) as client, progress.Bars() as bars:
+    with connect(url) as client, progress.Bars() as bars:
         done = coco.import_files(client, coco.Wanted(ground_truth, predictions, dataset, model, run), bars, wait=wait)
     if as_json:
         show.as_json(done.answer())
@@ -152,18 +145,55 @@ def import_coco(
         raise Stop(Exit.REJECTED_ITEMS, f"{done.rejections} items were rejected")
 
 
-@app.command()
-def runs(
-    limit: Limit = 50,
+@imports.command("ndjson")
+def import_ndjson(
+    dataset: Annotated[
+        str, typer.Option(help="Name of the dataset; made when missing.", autocompletion=completing("datasets"))
+    ],
+    rows: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, readable=True, help="Data rows, a line a row.")
+    ] = None,
+    ground_truth: Annotated[
+        Path | None,
+        typer.Option(exists=True, dir_okay=False, readable=True, help="The truth of the rows that it names."),
+    ] = None,
+    predictions: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, readable=True, help="Predictions, a line each.")
+    ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(help="Name of the model; made when missing.", autocompletion=completing("models")),
+    ] = None,
+    run: Annotated[
+        str | None,
+        typer.Option(help="Name of the run; made when missing.", autocompletion=completing("model-runs")),
+    ] = None,
+    classes: Annotated[
+        list[str] | None,
+        typer.Option("--class", metavar="NAME", help="A class that the ontology shall have; may be repeated."),
+    ] = None,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="The predictions are all that the run says of the rows they name.")
+    ] = False,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait until all is measured.")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="End with exit code 3 when items were rejected.")] = False,
     url: Url = None,
     as_json: Json = False,
 ) -> None:
-    """List the runs."""
-    from sightline.cli import show
+    """Send rows, truth and predictions as NDJSON in Labelbox's shape, any of them.
 
-    with _client(url) as client:
-        found = client.list_runs(limit=limit)
-    show.as_json({"items": found}) if as_json else show.runs(found)
+    Files may be gzipped, and their lines in any order. Truth that comes with predictions of a new run is committed as
+    the dataset's next version; truth alone stays in the draft.
+    """
+    from sightline.cli import ndjson, progress, show
+
+    wanted = ndjson.Wanted(dataset, rows, ground_truth, predictions, model, run, tuple(classes or ()), replace)
+    ndjson.refuse_nonsense(wanted)
+    with connect(url) as client, progress.Bars() as bars:
+        done = ndjson.import_files(client, wanted, bars, wait=wait)
+    show.one(done.answer(), as_json)
+    if strict and done.rejections:
+        raise Stop(Exit.REJECTED_ITEMS, f"{done.rejections} items were rejected")
 
 
 @app.command()
@@ -178,31 +208,10 @@ def metrics(
     from sightline.cli import show
     from sightline.cli.find import find_run
 
-    with _client(url) as client:
+    with connect(url) as client:
         found = find_run(client, run)
         answer = client.metrics(found.run_id, iou=iou, confidence=confidence)
     show.as_json(answer) if as_json else show.metrics(found, answer)
-
-
-@app.command()
-def rows(
-    run: RunName,
-    iou: Iou = None,
-    confidence: Confidence = None,
-    class_name: Annotated[str | None, typer.Option("--class", help="Only rows with this class.")] = None,
-    sort: Annotated[str | None, typer.Option(help="iou or confidence, with a minus before it for descending.")] = None,
-    limit: Limit = 20,
-    url: Url = None,
-    as_json: Json = False,
-) -> None:
-    """List the rows of a run with what is right and wrong on each."""
-    from sightline.cli import show
-    from sightline.cli.find import find_run
-
-    with _client(url) as client:
-        filters = {"iou": iou, "confidence": confidence, "class": class_name, "sort": sort}
-        found = client.rows(find_run(client, run).run_id, limit=limit, **filters)
-    show.as_json({"items": found}) if as_json else show.rows(found)
 
 
 @app.command()
@@ -210,9 +219,56 @@ def status(url: Url = None, as_json: Json = False) -> None:
     """What the server is busy with, and how far."""
     from sightline.cli import show
 
-    with _client(url) as client:
+    with connect(url) as client:
         answer = client.status()
     show.as_json(answer) if as_json else show.status(client.url, answer)
+
+
+@app.command()
+def rebuild(
+    compare: Annotated[
+        bool, typer.Option("--compare", help="Make it, and compare it with the current one; services may run.")
+    ] = False,
+    swap: Annotated[
+        bool, typer.Option("--swap", help="Make it, and put it in the place of the current one; services are stopped.")
+    ] = False,
+    drop_old: Annotated[bool, typer.Option("--drop-old", help="Drop all but the current one.")] = False,
+    anew: Annotated[bool, typer.Option("--anew", help="Begin anew, although one was begun before.")] = False,
+    data_dir: Annotated[
+        Path | None, typer.Option(help="Where all data lies.", show_default="your platform's data directory")
+    ] = None,
+    mongo: Annotated[
+        str | None, typer.Option(metavar="URL", envvar="SIGHTLINE_MONGO_URL", help="As `up` was told.")
+    ] = None,
+    mongo_database: Annotated[
+        str | None, typer.Option(metavar="NAME", envvar="SIGHTLINE_MONGO_DATABASE", help="As `up` was told.")
+    ] = None,
+    kafka: Annotated[
+        str | None,
+        typer.Option(metavar="HOST:PORT,...", envvar="SIGHTLINE_KAFKA_BOOTSTRAP_SERVERS", help="As `up` was told."),
+    ] = None,
+    kafka_topic_prefix: Annotated[str | None, typer.Option(metavar="P", help="As `up` was told.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Make the read model anew from the log.
+
+    It is made beside the current one. What --compare made, --swap brings up to date, so the services stand still for a
+    moment only. After an interruption the same command goes on. Exit code 3: they differ.
+    """
+    from sightline.cli.rebuild import rebuild as carry_out
+    from sightline.stack import Options, default_data_dir
+
+    asked = [name for name, on in (("--compare", compare), ("--swap", swap), ("--drop-old", drop_old)) if on]
+    if len(asked) != 1:
+        raise Stop(Exit.REFUSED, "name one of --compare, --swap and --drop-old")
+    options = Options(
+        data_dir=(data_dir or default_data_dir()).expanduser().resolve(),
+        mongo_url=mongo,
+        mongo_database=mongo_database,
+        kafka=kafka or None,
+        kafka_topic_prefix=kafka_topic_prefix,
+    )
+    carry_out(options, asked[0], anew=anew, as_json=as_json)
 
 
 @app.command()
@@ -239,9 +295,3 @@ def doctor(
         show.findings(findings)
     if any(finding.state == "missing" for finding in findings):
         raise typer.Exit(Exit.FAILURE)
-
-
-def _client(url: str | None) -> Client:
-    from sightline.client import Client
-
-    return Client(url)

@@ -102,7 +102,7 @@ def import_files(client: Client, wanted: Wanted, steps: Steps, *, wait: bool) ->
 def _import_files(client: Client, wanted: Wanted, steps: Steps, *, wait: bool) -> Imported:
     with steps.step("Reading the truth", wanted.ground_truth.stat().st_size) as sent:
         # Nothing is under way yet: a server that is just starting again is worth waiting for.
-        truth = _patiently(lambda: _inspect(client, wanted.ground_truth, sent), steps, "ingest-unavailable")
+        truth = patiently(lambda: _inspect(client, wanted.ground_truth, sent), steps, "ingest-unavailable")
     dataset = client.find_dataset(wanted.dataset)
     model = client.find_model(wanted.model)
     run = _find_run(client, wanted, model)
@@ -136,10 +136,10 @@ def _import_files(client: Client, wanted: Wanted, steps: Steps, *, wait: bool) -
             except ApiError as error:
                 raise _naming(wanted.predictions, error) from error
 
-        job = _patiently(send, steps)
-    _check("predictions", job, steps)
+        job = patiently(send, steps)
+    check("predictions", job, steps)
     if wait:
-        _wait(client, job, steps)
+        wait_until_measured(client, job, steps)
     return Imported(run, job, truth_job)
 
 
@@ -207,10 +207,10 @@ def _send_truth(
             there = _version_with(client, dataset, truth)
             return there or client.import_ground_truth(dataset.dataset_id, wanted.ground_truth, sent=sent)
 
-        job = _patiently(send, steps)
+        job = patiently(send, steps)
     if isinstance(job, int):
         return job, None
-    _check("truth", job, steps)
+    check("truth", job, steps)
 
     def commit() -> int:
         return (
@@ -218,7 +218,7 @@ def _send_truth(
             or client.commit_version(dataset.dataset_id, job.dataset_version).version
         )
 
-    version = _patiently(commit, steps)
+    version = patiently(commit, steps)
     if version > 1:
         steps.note(f"The truth is not that of an earlier version: it is version {version} of {wanted.dataset!r} now.")
     committed = {known.version: known.truth_digest for known in client.dataset_versions(dataset.dataset_id)}
@@ -239,7 +239,7 @@ def _create(create: Callable[[], T], fetch: Callable[[str], T]) -> T:
         raise
 
 
-def _patiently(attempt: Callable[[], T], steps: Steps, *passing: str) -> T:
+def patiently(attempt: Callable[[], T], steps: Steps, *passing: str) -> T:
     """Wait for a while for what stands in the way: another import's end, rows that are still on their way.
 
     `passing`: further kinds of problems that pass by themselves.
@@ -260,7 +260,7 @@ def _patiently(attempt: Callable[[], T], steps: Steps, *passing: str) -> T:
         time.sleep(1.0)
 
 
-def _check(what: str, job: ImportJob, steps: Steps) -> None:
+def check(what: str, job: ImportJob, steps: Steps) -> None:
     """Say what was rejected; stop when the import failed."""
     if job.rejected:
         steps.note(f"{job.rejected} items of the {what} were rejected:")
@@ -273,7 +273,7 @@ def _check(what: str, job: ImportJob, steps: Steps) -> None:
         raise SightlineError(f"the import of the {what} ended {job.state}: {job.failure or 'no reason given'}")
 
 
-def _wait(client: Client, job: ImportJob, steps: Steps) -> None:
+def wait_until_measured(client: Client, job: ImportJob, steps: Steps) -> None:
     """Until the run's numbers rest on all of the import. A server that starts again meanwhile is waited for."""
     last_answer = time.monotonic()
     with steps.step("Measuring"):

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -39,9 +38,10 @@ def copy(
     """
     from sightline import ops
     from sightline.cli import show
+    from sightline.cli.phases import PhaseBars
 
     try:
-        with _Bars() as bars:
+        with PhaseBars() as bars:
             done = ops.run("log-copy", source, target, *(["--force"] if force else []), progress=bars.show)
     except ops.OpsError as error:
         raise Stop(Exit.REFUSED if error.refused else Exit.FAILURE, str(error)) from error
@@ -53,42 +53,3 @@ def copy(
 
 def _again(source: str, target: str, *, force: bool) -> str:
     return shlex.join(["sightline", "log", "copy", "--from", source, "--to", target, *(["--force"] if force else [])])
-
-
-class _Bars:
-    """A bar for each phase, on stderr."""
-
-    def __init__(self) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
-
-        self._progress = Progress(
-            TextColumn("{task.description:<10}"),
-            BarColumn(),
-            TaskProgressColumn(show_speed=False),
-            TextColumn("{task.completed:,.0f} of {task.total:,.0f} records"),
-            TextColumn("{task.fields[rate]}"),
-            TimeRemainingColumn(),
-            console=Console(stderr=True, highlight=False, soft_wrap=True),
-        )
-        self._tasks: dict[str, TaskID] = {}
-
-    def __enter__(self) -> _Bars:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._tasks:
-            self._progress.stop()
-
-    def show(self, said: Mapping[str, Any]) -> None:
-        """Show how far a phase is; one with nothing to do has no bar."""
-        phase, done, total = said["phase"], said["done"], said["total"]
-        if not total:
-            return
-        if phase not in self._tasks:
-            self._progress.start()
-            self._tasks[phase] = self._progress.add_task(phase, total=total, rate="")
-        task = self._tasks[phase]
-        self._progress.update(task, completed=done)
-        speed = self._progress.tasks[self._progress.task_ids.index(task)].speed
-        self._progress.update(task, rate=f"{speed:,.0f}/s" if speed else "")

@@ -12,8 +12,11 @@ from rich.console import Console
 from rich.table import Table
 
 if TYPE_CHECKING:
+    from msgspec import Struct
+
     from sightline.cli.coco import Imported
-    from sightline.client import Run
+    from sightline.client import ImportJob, Run
+    from sightline.client.things import Thing
     from sightline.doctor import Finding
 
 JsonObject = Mapping[str, Any]
@@ -158,6 +161,38 @@ def copied(done: JsonObject) -> None:
     console.print(f"  {done['next']}", markup=False, soft_wrap=True)
 
 
+def rebuilt(what: str, done: JsonObject) -> None:
+    """What a rebuild came to, and what may be typed next."""
+    console = _console()
+    if what == "--drop-old":
+        dropped = ", ".join(done["dropped"]) or "nothing: there is no other"
+        console.print(f"Dropped {dropped}. The current generation is {done['current']}.", markup=False)
+        return
+    if what == "--swap":
+        console.print(f"The read model is {done['current']} now, made from {done['records']} records.", markup=False)
+        console.print("Start the services; restart query where it ran on.", markup=False)
+        console.print(f"{done['old']} is still there: `sightline rebuild --drop-old` drops it.", markup=False)
+        return
+    table = _table("Collection")
+    counts = ("here", "there", "equal", "missing", "extra", "different", "pending")
+    for heading in counts:
+        table.add_column(heading.capitalize(), justify="right")
+    for each in done["collections"]:
+        table.add_row(each["collection"], *_numbers(each, counts), style="red" if each["differences"] else "")
+    console.print(table)
+    for each in done["collections"]:
+        for difference in each["shown"]:
+            fields = f": {', '.join(difference['fields'])}" if difference["fields"] else ""
+            console.print(f"  {each['collection']} {difference['id']}: {difference['kind']}{fields}", markup=False)
+        if each["differences"] > len(each["shown"]):
+            console.print(f"  {each['collection']}: {each['differences'] - len(each['shown'])} more", markup=False)
+    if done["equal"]:
+        console.print(f"{done['current']} is what the log says.", markup=False)
+    else:
+        console.print(f"{done['current']} is not what the log says; {done['rebuilt']} is.", markup=False)
+        console.print("Stop the services; `sightline rebuild --swap` puts it in its place.", markup=False)
+
+
 def findings(found: Iterable[Finding]) -> None:
     """What `doctor` found."""
     marks = {"ok": "[green]ok[/]", "warning": "[yellow]warning[/]", "missing": "[red]missing[/]"}
@@ -191,3 +226,71 @@ def _number(value: float | None) -> str:
     if value is None:
         return "–"
     return str(value) if isinstance(value, int) else f"{value:.4f}"
+
+
+def as_ndjson(items: Iterable[JsonObject]) -> None:
+    """A line an item."""
+    for item in items:
+        sys.stdout.write(json.dumps(item, allow_nan=False, ensure_ascii=False) + "\n")
+
+
+def items(found: Sequence[JsonObject], columns: Sequence[str], json_wanted: bool) -> None:
+    """A list of anything."""
+    if json_wanted:
+        as_json({"items": found})
+        return
+    table = _table(*(column.replace("_", " ").capitalize() for column in columns))
+    for item in found:
+        table.add_row(*(_words(item.get(column)) for column in columns))
+    _console().print(table)
+
+
+def one(answer: JsonObject, json_wanted: bool) -> None:
+    """One of anything, a line a field."""
+    if json_wanted:
+        as_json(answer)
+        return
+    table = _table("", "")
+    table.show_header = False
+    for name, value in answer.items():
+        table.add_row(name.replace("_", " "), _words(value))
+    _console().print(table)
+
+
+def struct(said: Struct, json_wanted: bool) -> None:
+    """One of what the server answers with."""
+    import msgspec
+
+    one(msgspec.to_builtins(said), json_wanted)
+
+
+def thing(found: Thing[Any, Any], json_wanted: bool) -> None:
+    """A thing of the server."""
+    struct(found.facts, json_wanted)
+
+
+def job(done: ImportJob, json_wanted: bool) -> None:
+    """How an import ended."""
+    if json_wanted:
+        struct(done, True)
+        return
+    _console().print(f"{done.accepted} accepted, {done.rejected} rejected (import {done.job})")
+
+
+def _words(value: Any) -> str:
+    """A value in a table."""
+    match value:
+        case None:
+            return "–"
+        case bool():
+            return "yes" if value else "no"
+        case [{"name": _}, *_]:
+            return ", ".join(str(each["name"]) for each in value)
+        case [{"version": _}, *_]:
+            return ", ".join(str(each["version"]) for each in value)
+        case list() | tuple():
+            return ", ".join(str(each) for each in value)  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+        case dict():
+            return json.dumps(value, ensure_ascii=False)
+        case _:
+            return str(value)

@@ -1,14 +1,21 @@
-"""The catalog's nouns: ontologies, datasets and their versions, models, runs."""
+"""The catalog's nouns: ontologies, datasets and their versions, models, runs and their saved configs."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Self, cast
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
+from pydantic_core import PydanticCustomError
 
 from sightline.domain.json_values import json_fault
 from sightline.domain.kinds import KINDS
 from sightline.domain.names import ID_PATTERN, NAME_LIMIT
+from sightline.domain.splits import Split
+from sightline.domain.steps import DATASET, MODEL, ONTOLOGY, Step
+
+STEP_MISSING = "step_missing"
+"""The type of the validation error of a request that doesn't name what it rests on. Its context has a `hint`."""
 
 Name = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=NAME_LIMIT, pattern=r"^[^\x00-\x1f\x7f]*$")
@@ -23,6 +30,50 @@ class Asked(BaseModel):
     """A request. What is not known is refused: a misspelt field must not look as if it had been heard."""
 
     model_config = ConfigDict(extra="forbid")
+
+    rests_on: ClassVar[Mapping[str, Step]] = {}
+    """Steps that come before, by the fields that name what they made."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _names_what_it_rests_on(cls, data: Any) -> Any:
+        if not isinstance(data, dict):
+            return data
+        for field, step in cls.rests_on.items():
+            if cast(dict[str, Any], data).get(field) is None:
+                context = {"field": field, "http": step.http, "hint": step.hint()}
+                raise PydanticCustomError(STEP_MISSING, "{field} is missing: {http} makes one", context)
+        return cast(Any, data)
+
+
+class Changes(Asked):
+    """What is to be changed: what isn't sent stays as it is."""
+
+    @model_validator(mode="after")
+    def _changes_something(self) -> Self:
+        if not self.model_fields_set:
+            raise ValueError(f"nothing is to be changed: send {' or '.join(type(self).model_fields)}")
+        if any(getattr(self, field) is None for field in self.model_fields_set):
+            raise ValueError("null changes nothing: leave out what shall stay as it is")
+        return self
+
+
+class NameChanges(Changes):
+    """Another name."""
+
+    name: Name = Field(examples=["another name"])
+
+
+def _kept(config: dict[str, Any]) -> dict[str, Any]:
+    if fault := json_fault(config):
+        raise ValueError(fault)
+    return config
+
+
+Config = Annotated[dict[str, Any], AfterValidator(_kept), Field(examples=[{"epochs": 12, "weights": "s.pt"}])]
+"""Whatever a team wants to remember of how a run was made: one JSON object."""
+
+Version = Annotated[int, Field(ge=1, le=2**31 - 1, examples=[1])]
 
 
 class ClassAsked(Asked):
@@ -72,6 +123,8 @@ class Ontology(BaseModel):
 class DatasetAsked(Asked):
     """A dataset to be made."""
 
+    rests_on = {"ontology_id": ONTOLOGY}
+
     name: Name = Field(examples=["crossings, May"])
     ontology_id: Id
 
@@ -98,8 +151,29 @@ class DatasetVersion(BaseModel):
     version: int
 
 
+class OntologyDeleted(BaseModel):
+    """An ontology that is gone."""
+
+    ontology_id: str
+
+
+class DatasetDeleted(BaseModel):
+    """A dataset that is gone, and how many runs went with it."""
+
+    dataset_id: str
+    deleted_runs: int
+
+
+class DatasetVersionDeleted(DatasetVersion):
+    """A version that is gone, and how many runs went with it."""
+
+    deleted_runs: int
+
+
 class ModelAsked(Asked):
     """A model to be made."""
+
+    rests_on = {"ontology_id": ONTOLOGY}
 
     name: Name = Field(examples=["yolo-s"])
     ontology_id: Id
@@ -113,21 +187,41 @@ class Model(BaseModel):
     ontology_id: str
 
 
+class ModelDeleted(BaseModel):
+    """A model that is gone, and how many runs went with it."""
+
+    model_id: str
+    deleted_runs: int
+
+
 class ModelRunAsked(Asked):
     """A run to be made. It is measured on this version of the dataset, for ever."""
+
+    rests_on = {"dataset_id": DATASET, "model_id": MODEL}
 
     name: Name = Field(examples=["epoch 12"])
     model_id: Id
     dataset_id: Id
-    dataset_version: int = Field(ge=1, le=2**31 - 1, examples=[1])
-    config: dict[str, Any] = Field(default_factory=dict)
+    dataset_version: Version | None = Field(default=None, description="Left out: the dataset's draft.")
+    ontology_version: Version | None = Field(default=None, description="Left out: the latest of the ontology.")
+    splits: list[Split] = Field(
+        default_factory=list[Split],
+        max_length=4,
+        description="Only labelled rows of these splits are in the run's scope. None: all labelled rows.",
+        examples=[["validation"]],
+    )
+    accepts_new_rows: bool = Field(
+        default=False, description="A row that the dataset doesn't have is made when the run first predicts on it."
+    )
+    config: Config = Field(default_factory=dict)
+    run_config_id: Id | None = Field(default=None, description="A saved config, to be copied in place of `config`.")
 
-    @field_validator("config")
-    @classmethod
-    def _kept(cls, config: dict[str, Any]) -> dict[str, Any]:
-        if fault := json_fault(config):
-            raise ValueError(fault)
-        return config
+
+class ModelRunChanges(Changes):
+    """Another name, another config."""
+
+    name: Name | None = Field(default=None, examples=["epoch 12, again"])
+    config: Config | None = Field(default=None, description="Takes the place of the whole config.")
 
 
 class ModelRun(BaseModel):
@@ -140,5 +234,34 @@ class ModelRun(BaseModel):
     dataset_version: int
     ontology_id: str
     ontology_version: int
+    splits: list[str] = Field(examples=[["validation"]])
+    accepts_new_rows: bool
     state: str = Field(examples=["open"])
     config: dict[str, Any]
+
+
+class ModelRunDeleted(BaseModel):
+    """A run that is gone."""
+
+    run_id: str
+
+
+class RunConfigAsked(Asked):
+    """A config to be saved under a name, for runs to come."""
+
+    name: Name = Field(examples=["nightly"])
+    config: Config
+
+
+class RunConfig(BaseModel):
+    """A saved config. Runs keep copies: nothing that is done to it changes them."""
+
+    run_config_id: str = Field(examples=["cfg_k2x5q3vn7zb4cwta"])
+    name: str
+    config: dict[str, Any]
+
+
+class RunConfigDeleted(BaseModel):
+    """A saved config that is gone."""
+
+    run_config_id: str

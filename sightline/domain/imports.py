@@ -14,6 +14,7 @@ class RejectedItem(BaseModel):
     code: str = Field(examples=["unknown_image"])
     message: str = Field(examples=["The dataset version has no image with this id."])
     where: str = Field(examples=["[16].image_id"])
+    uuid: str | None = Field(default=None, description="The item's own, where it has one.")
 
 
 class ImportJob(BaseModel):

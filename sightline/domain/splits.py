@@ -2,5 +2,8 @@
 
 from __future__ import annotations
 
-SPLITS = ("training", "validation", "test", "unassigned")
-UNASSIGNED = "unassigned"
+from typing import Literal
+
+Split = Literal["training", "validation", "test", "unassigned"]
+SPLITS: tuple[Split, ...] = ("training", "validation", "test", "unassigned")
+UNASSIGNED: Split = "unassigned"

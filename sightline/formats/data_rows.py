@@ -12,9 +12,9 @@ from sightline.domain.json_values import json_fault
 from sightline.domain.names import name_fault
 from sightline.domain.splits import SPLITS
 from sightline.formats.coco.results import Id
-from sightline.formats.faults import FileBroken, Rejection
+from sightline.formats.faults import Rejection
+from sightline.formats.ndjson import LineReader, Lines, TypedLines
 
-LINE_LIMIT = 1 << 20
 METADATA_LIMIT = 64 << 10
 URL_LIMIT = 2_000
 
@@ -47,47 +47,33 @@ class DataRowReader:
     """Reads data rows from bytes that are fed to it in chunks of any size."""
 
     def __init__(self) -> None:
-        self._decoder = msgspec.json.Decoder(DataRow)
-        self._rest = b""
-        self._lines = 0
+        self._lines = LineReader()
+        self._typed = TypedLines(DataRow)
 
     def feed(self, chunk: bytes) -> Iterator[DataRowBlock]:
-        """Take more of the file; the rows that are whole now. `FileBroken` on a line that is too long."""
-        whole, newline, rest = (self._rest + chunk).rpartition(b"\n")
-        self._rest = rest
-        if len(rest) > LINE_LIMIT:
-            raise FileBroken(f"Line {self._lines + whole.count(10) + 1} is longer than {LINE_LIMIT:,} bytes.", 0)
-        if newline:
-            yield self._block(whole.split(b"\n"))
+        """Take more of the file; the rows that are whole now."""
+        return map(self._block, self._lines.feed(chunk))
 
     def finish(self) -> Iterator[DataRowBlock]:
         """The file has ended: its last line needs no end."""
-        if self._rest:
-            yield self._block([self._rest])
-            self._rest = b""
+        return map(self._block, self._lines.finish())
 
-    def _block(self, lines: list[bytes]) -> DataRowBlock:
+    def _block(self, lines: Lines) -> DataRowBlock:
+        found: list[DataRow] = []
+        numbers: list[int] = []
+        rejections = self._typed.decode(lines, found, numbers)
         rows: list[DataRow] = []
-        rejections: list[Rejection] = []
-        for number, line in enumerate(lines, self._lines + 1):
-            if not line.strip():
-                continue
-            try:
-                row = self._decoder.decode(line)
-            except msgspec.ValidationError as error:
-                rejections.append(Rejection(number, "invalid", str(error), f"line {number}"))
-            except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
-                rejections.append(Rejection(number, "malformed", "This is not JSON.", f"line {number}"))
+        for number, row in zip(numbers, found, strict=True):
+            if fault := row_fault(row):
+                rejections.append(Rejection(number, *fault, f"line {number}"))
             else:
-                if fault := _fault(row):
-                    rejections.append(Rejection(number, *fault, f"line {number}"))
-                else:
-                    rows.append(row)
-        self._lines += len(lines)
-        return DataRowBlock(rows, rejections, self._lines)
+                rows.append(row)
+        rejections.sort(key=lambda rejection: rejection.number)
+        return DataRowBlock(rows, rejections, lines.first + lines.count - 1)
 
 
-def _fault(row: DataRow) -> tuple[str, str] | None:
+def row_fault(row: DataRow) -> tuple[str, str] | None:
+    """The code and the reason for which a row can't be kept; None where it can."""
     if fault := name_fault(row.global_key):
         return "name", fault
     if row.split is not None:

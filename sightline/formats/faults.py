@@ -25,6 +25,8 @@ class Rejection:
     message: str
     where: str
     """The item as a path into the file, for example `annotations[16]` (places in paths count from 0)."""
+    uuid: str = ""
+    """The item's own, where it has one."""
 
 
 class Rejections:

@@ -23,7 +23,7 @@ _CHUNK = 64 << 10
 class Gate:
     """Passes everything on to a stack, and of the first upload to `path…:import` only a share, until it is opened.
 
-    The upload gets an Idempotency-Key, so that its job can be asked for while it runs.
+    The upload gets an Idempotency-Key if it has none, so that its job can be asked for while it runs.
     """
 
     def __init__(self, stack: Stack, target: str, share: float) -> None:
@@ -35,6 +35,7 @@ class Gate:
         self._stack = stack
         self._held = threading.Event()
         self._answered = threading.Event()
+        self._is_cut = False
 
     def __enter__(self) -> Gate:
         self._server = _Server(self, self._stack.port)
@@ -53,10 +54,21 @@ class Gate:
         """Let the rest of the upload go."""
         self._opened.set()
 
+    def cut(self) -> None:
+        """Break the connection of the upload that is held."""
+        self._is_cut = True
+        self._opened.set()
+
+    def is_held(self) -> bool:
+        """Whether the share has gone through."""
+        return self._held.is_set()
+
     def hold(self) -> None:
         """The share has gone through: stand still until opened."""
         self._held.set()
         assert self._opened.wait(PATIENCE_SECONDS)
+        if self._is_cut:
+            raise ConnectionAbortedError
 
     def answer(self) -> None:
         """The upload's answer went back to who sent it."""
@@ -103,18 +115,28 @@ class _Connection(StreamRequestHandler):
     def handle(self) -> None:
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.server.upstream)) as upstream:
             threading.Thread(target=self._relay, args=(upstream,), daemon=True).start()
-            while line := self.rfile.readline():
-                self._pass_on(line, upstream)
+            try:
+                while line := self.rfile.readline():
+                    self._pass_on(line, upstream)
+            finally:  # a close alone isn't heard of while the other thread reads
+                upstream.shutdown(socket.SHUT_RDWR)
 
     def _pass_on(self, line: bytes, upstream: socket.socket) -> None:
         gate = self.server.gate
         is_held = gate.take(line)
-        headers = [b"Idempotency-Key: %s\r\n" % gate.key.encode()] if is_held else []
+        headers: list[bytes] = []
         size = 0
+        key = b""
         while (header := self.rfile.readline()) not in (b"\r\n", b""):
             headers.append(header)
             if header.lower().startswith(b"content-length:"):
                 size = int(header.split(b":")[1])
+            if header.lower().startswith(b"idempotency-key:"):
+                key = header.split(b":")[1].strip()
+        if is_held and key:
+            gate.key = key.decode()
+        elif is_held:
+            headers.append(b"Idempotency-Key: %s\r\n" % gate.key.encode())
         upstream.sendall(b"".join([line, *headers, b"\r\n"]))
         before = int(size * gate.share) if is_held else size
         _copy(self.rfile, upstream, before)

@@ -28,6 +28,9 @@ class Arrival:
 
 def arrive(record: Record, topic: Topic) -> Arrival:
     """Decode a record of a topic."""
+    if topic.opaque:
+        key = record.key.decode(errors="replace")
+        return Arrival(record, Delivery(record.topic, record.partition, record.offset, key, Event(), record))
     try:
         key = record.key.decode()
         event = Event.FromString(record.value)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from services.common.documents import Read, State, Write
+from services.common.eventlog.port import Record
 from sightline.wire.events.v1.event_pb2 import Event
 
 T = TypeVar("T")
@@ -26,6 +27,8 @@ class Delivery:
     offset: int
     key: str
     event: Event
+    record: Record | None = None
+    """As it came, where its topic is opaque: then `event` says nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +61,8 @@ class Outcome:
     events: Sequence[Outgoing] = ()
     refused: Sequence[Refused] = ()
     memory: Any = None
+    moved: int = 0
+    """How many of `events` are deliveries that lay in a wrong partition, and go to the right one."""
 
 
 @dataclass(frozen=True, slots=True)

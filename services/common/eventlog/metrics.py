@@ -15,6 +15,9 @@ class LoopMetrics:
     def dead_letter(self, group: str, topic: str, *, bug: bool) -> None:
         """An event went onto the dead-letter topic."""
 
+    def moved(self, group: str, topic: str, events: int) -> None:
+        """Events that a producer had put into a wrong partition went to the right one."""
+
     def outage(self, group: str) -> None:
         """The log or the read model failed, and it is tried again."""
 

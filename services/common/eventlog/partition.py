@@ -29,7 +29,15 @@ from services.common.eventlog.handling import Batch, Delivery, Handler, Outcome,
 from services.common.eventlog.metrics import LoopMetrics
 from services.common.eventlog.port import Consumer, EventLog, LogError, Message, Record
 from services.common.eventlog.topics import SCHEMA_VERSION
-from services.common.progress import ANOTHER_LOG, BatchTooLarge, CommitUnknown, LostRace, Progress, ProgressStore
+from services.common.progress import (
+    ANOTHER_LOG,
+    CLOSED,
+    BatchTooLarge,
+    CommitUnknown,
+    LostRace,
+    Progress,
+    ProgressStore,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -191,6 +199,8 @@ class PartitionOwner:
         loop = self._loop
         if not progress.rev:
             return
+        if progress.log_id == CLOSED:
+            raise WrongLog("A rebuild has put another generation in the place of this read model: start again.")
         if progress.log_id != loop.log.log_id:
             raise WrongLog(
                 f"The read model was made from the log {progress.log_id}, and this is {loop.log.log_id}: {ANOTHER_LOG}."
@@ -315,7 +325,22 @@ class PartitionOwner:
         for topic in loop.topics:
             if events := sum(arrival.record.topic == topic for arrival in arrivals):
                 loop.metrics.applied(loop.group, topic, events)
+        if outcome.moved:
+            self._warn_of_moved(outcome)
         await self._tell(progress)
+
+    def _warn_of_moved(self, outcome: Outcome) -> None:
+        loop = self._loop
+        topic = next(event.topic for event in outcome.events if event.topic in loop.topics)
+        loop.metrics.moved(loop.group, topic, outcome.moved)
+        logger.warning(
+            "%s/%s: %s events of %s lay in a wrong partition and were published again: have the producer place keys "
+            "by murmur2 (partitioner=murmur2_random)",
+            loop.group,
+            self.partition,
+            outcome.moved,
+            topic,
+        )
 
     async def _bury(self, arrivals: Sequence[Arrival], outcome: Outcome, bug: str | None) -> None:
         loop = self._loop

@@ -24,7 +24,8 @@ class Topic:
     """One topic.
 
     `payloads` are the fields of `sightline.events.v1.Event` that may come on it; `max_message_bytes` counts key and
-    value; `retention_ms` -1 keeps everything: the log is the source from which the read model can be rebuilt.
+    value; `retention_ms` -1 keeps everything: the log is the source from which the read model can be rebuilt. `opaque`:
+    its records are handed to consumers as they came, whatever they hold.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Topic:
     max_message_bytes: int = 4 * MIB
     retention_ms: int = -1
     dead_letter_topic: str | None = DEAD_LETTERS
+    opaque: bool = False
 
 
 def topics(row_partitions: int = DEFAULT_ROW_PARTITIONS) -> tuple[Topic, ...]:
@@ -47,14 +49,14 @@ def topics(row_partitions: int = DEFAULT_ROW_PARTITIONS) -> tuple[Topic, ...]:
             DATA_ROWS,
             row_key,
             ("data_row_upserted", "data_row_deleted", "marker"),
-            ("ingest",),
+            ("ingest", "metrics"),
             ("ingest",),
             row_partitions,
         ),
         Topic(
             GROUND_TRUTH,
             row_key,
-            ("ground_truth_replaced", "import_ended", "marker"),
+            ("ground_truth_replaced", "ground_truth_removed", "import_ended", "marker"),
             ("ingest",),
             ("ingest", "metrics"),
             row_partitions,
@@ -67,16 +69,17 @@ def topics(row_partitions: int = DEFAULT_ROW_PARTITIONS) -> tuple[Topic, ...]:
             ("metrics",),
             row_partitions,
         ),
-        Topic(RUN_TOUCHED, "run", ("run_touched",), ("metrics",), ("metrics",), row_partitions),
+        Topic(RUN_TOUCHED, "run", ("run_touched",), ("ingest", "metrics"), ("metrics",), row_partitions),
         Topic(
             DEAD_LETTERS,
             "the record's own",
             (),
             ("every consumer",),
-            (),
+            ("ingest",),
             1,
             max_message_bytes=5 * MIB,
             dead_letter_topic=None,
+            opaque=True,
         ),
     )
 

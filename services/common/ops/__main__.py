@@ -16,7 +16,7 @@ from typing import Any
 
 from services.common.eventlog.port import LogError
 from services.common.ops.log_copy import log_copy
-from services.common.ops.places import place
+from services.common.ops.places import place, settings
 from services.common.ops.refusal import Refusal
 
 FAILURE, REFUSED, INTERRUPTED = 1, 2, 130
@@ -58,6 +58,12 @@ def _parser() -> argparse.ArgumentParser:
     copy.add_argument("source", metavar="FROM")
     copy.add_argument("target", metavar="TO")
     copy.add_argument("--force", action="store_true", help="although services use the source")
+    rebuild = commands.add_parser("rebuild", help="make the read model anew from the log")
+    what = rebuild.add_mutually_exclusive_group(required=True)
+    what.add_argument("--compare", action="store_true", help="and compare it with the current one")
+    what.add_argument("--swap", action="store_true", help="and put it in the place of the current one")
+    what.add_argument("--drop-old", action="store_true", help="drop every generation but the current one")
+    rebuild.add_argument("--anew", action="store_true", help="don't go on with one that was begun")
     topics = commands.add_parser("topics", help="look at a log on Kafka")
     topics.add_argument("cluster", metavar="kafka://HOST:PORT[/PREFIX]")
     return parser
@@ -68,7 +74,18 @@ async def _command(arguments: argparse.Namespace) -> Mapping[str, Any]:
         from services.common.ops.topics import examine_topics
 
         return await examine_topics(arguments.cluster)
+    if arguments.command == "rebuild":
+        return await _rebuild(arguments)
     return await log_copy(place(arguments.source), place(arguments.target), _Reporter(), force=arguments.force)
+
+
+async def _rebuild(arguments: argparse.Namespace) -> Mapping[str, Any]:
+    from services.common.ops import rebuild  # the other commands wait for no read model to load
+
+    if arguments.drop_old:
+        return await rebuild.rebuild_drop_old(settings())
+    act = rebuild.rebuild_compare if arguments.compare else rebuild.rebuild_swap
+    return await act(settings(), _Reporter(), anew=arguments.anew)
 
 
 class _Reporter:

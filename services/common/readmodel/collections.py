@@ -1,4 +1,7 @@
-"""The read model, as data: each collection has one owner, a key, indexes, and says whether a replay rebuilds it.
+"""The read model, as data: each collection has one owner, a key, indexes, and says what a replay makes of it.
+
+Of `rebuilt` collections and of `progress` every generation has its own (see `generations.py`): a replay makes the first
+the same again, byte by byte, and the second as it goes. `operational` ones are not on the log: generations share them.
 
 Documents
 ---------
@@ -6,7 +9,8 @@ Ids of documents begin with the project, so `under(...)` names all rows of a dat
 (an index less, and each index costs every write). `row` is `project/dataset/global_key`, the key of the row's events.
 Packed arrays are little-endian `bytes`, as on the wire.
 
-``datasets, dataset_versions, ontologies, models, model_runs, imports, catalog_decisions`` (ingest, catalog)
+``datasets, dataset_versions, ontologies, models, model_runs, run_configs, imports, catalog_decisions`` (ingest,
+catalog)
     datasets          _id project/dataset_id; dataset_id, name, ontology_id, draft (version number of the draft,
                       from 1), draft_digest (or null), draft_categories {str(COCO category id): class id},
                       open_imports [import ids], created_unix_ms, source_offset
@@ -16,7 +20,9 @@ Packed arrays are little-endian `bytes`, as on the wire.
                       (the last is the latest; class ids count from 1 and are never used again)
     models            _id project/model_id; model_id, name, ontology_id, created_unix_ms
     model_runs        _id project/run_id; run_id, name, model_id, dataset_id, dataset_version, ontology_id,
-                      ontology_version, state open|sealed, config, open_import (or null), created_unix_ms, source_offset
+                      ontology_version, splits [split] (its scope; none: all), accepts_new_rows, state open|sealed,
+                      config, open_import (or null), created_unix_ms, source_offset
+    run_configs       _id project/run_config_id; run_config_id, name, config, created_unix_ms
     imports           _id project/import_id; import_id, dataset_id, dataset_version, run_id (or null), format, mode,
                       state RUNNING|FINISHED|FAILED, failure, accepted, rejected, end_offsets {str(partition): offset},
                       begun_unix_ms, ended_unix_ms
@@ -45,18 +51,20 @@ Packed arrays are little-endian `bytes`, as on the wire.
 
 ``row_partitions`` (one document per group and partition, written by the group's owner): what markers have told
     _id group/partition; markers {topic: highest source_offset handled}, runs {run_id: {project_id, dataset_id,
-    dataset_version, source_offset}}, drafts {dataset_id: draft version number (absent: 1)}
+    dataset_version, source_offset, highest_class, accepts_new_rows, sealed, splits}}, drafts {dataset_id: draft version
+    number (absent: 1)}, deleted_runs, deleted_datasets, deleted_versions {dataset_id: [version]}
 
 ``run_summaries`` (metrics, run owner): the default numbers of a run and what they rest on
     _id project/run_id; run_id, version {str(partition): {rev, offsets {topic: next}, markers {topic: source_offset}}},
+    scope_version (the same of data rows, where the run's scope rests on their splits; or null),
     coco {name: value or null}, coco_classes {str(class id): {...}}, counts (at the operating point: {iou,
     confidence, true_positive, false_positive, false_negative, classes {str(class id): the same three}}), rows,
     rows_predicted, predictions, truths, computed_unix_ms, cost_ms
 
-``run_touches`` (metrics, rows): the last batch of a row partition that changed what a run's numbers rest on
+``run_touches`` (progress; metrics, rows): the last batch of a row partition that changed what a run's numbers rest on
     _id project/run_id/partition; rev (of the partition's progress)
 
-``progress`` (operational; every group writes its own, through the run loop only)
+``progress`` (every group writes its own, through the run loop only)
     _id group/partition; rev (compare-and-set), writer, log_id, offsets {topic: next}, outbox [packed messages]
 
 ``import_jobs`` (operational; ingest): the live side of an import
@@ -65,6 +73,13 @@ Packed arrays are little-endian `bytes`, as on the wire.
 ``import_errors`` (operational; ingest): one document per rejected item, the first 100,000 of an import
     _id project/import_id/n (n from 1, six digits); project_id, import_id, number (place in the file), code, message,
     where
+``dead_letters`` (operational; ingest): what consumers have put aside; the bytes stay on the log
+    _id project/dl_offset; project_id, dead_letter_id, offset (in the topic of dead letters), topic, partition,
+    record_offset (where the record lies), group, reason, bug, key, size, time_unix_ms, payload (or null), event_id,
+    dataset_id, run_id (or null), event (a preview, or null), begins (the first bytes, where no event can be read),
+    headers [{name, value}], state open|replaying|replayed|dropped, claim {token, until_unix_ms} (while replaying),
+    bytes_gone, replays [event_id of each], outcome (or null: what was done last) {what replayed|refused|dropped,
+    event_id, at_unix_ms, note, added, there, identities, refused_as (dead_letter_id, or null)}
 """
 
 from __future__ import annotations
@@ -93,7 +108,7 @@ class Collection:
 
     name: str
     owner: str
-    kind: Literal["rebuilt", "operational"]
+    kind: Literal["rebuilt", "progress", "operational"]
     key: str
     indexes: tuple[Index, ...] = ()
     schema_version: int = 1
@@ -122,6 +137,7 @@ MODEL_RUNS = Collection(
         Index(("project_id", "created_unix_ms")),
     ),
 )
+RUN_CONFIGS = Collection("run_configs", "ingest", "rebuilt", "project/run_config", _BY_NAME)
 IMPORTS = Collection(
     "imports", "ingest", "rebuilt", "project/import", (Index(("state",)), Index(("project_id", "run_id")))
 )
@@ -148,11 +164,14 @@ RUN_ROWS = Collection(
 )
 ROW_PARTITIONS = Collection("row_partitions", "each group", "rebuilt", "group/partition")
 RUN_SUMMARIES = Collection("run_summaries", "metrics", "rebuilt", "project/run")
-RUN_TOUCHES = Collection("run_touches", "metrics", "operational", "project/run/partition")
-PROGRESS = Collection("progress", "each group", "operational", "group/partition")
+RUN_TOUCHES = Collection("run_touches", "metrics", "progress", "project/run/partition")
+PROGRESS = Collection("progress", "each group", "progress", "group/partition")
 IMPORT_JOBS = Collection("import_jobs", "ingest", "operational", "project/import", (Index(("state",)),))
 IMPORT_ERRORS = Collection(
     "import_errors", "ingest", "operational", "project/import/n", (Index(("import_id", "number")),)
+)
+DEAD_LETTERS = Collection(
+    "dead_letters", "ingest", "operational", "project/dl_offset", (Index(("project_id", "state", "offset")),)
 )
 
 COLLECTIONS: tuple[Collection, ...] = (
@@ -161,6 +180,7 @@ COLLECTIONS: tuple[Collection, ...] = (
     ONTOLOGIES,
     MODELS,
     MODEL_RUNS,
+    RUN_CONFIGS,
     IMPORTS,
     CATALOG_DECISIONS,
     DATA_ROWS,
@@ -173,4 +193,5 @@ COLLECTIONS: tuple[Collection, ...] = (
     PROGRESS,
     IMPORT_JOBS,
     IMPORT_ERRORS,
+    DEAD_LETTERS,
 )

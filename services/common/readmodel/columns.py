@@ -21,16 +21,18 @@ from services.common.documents import Read
 from services.common.readmodel.collections import MODEL_RUNS, ROW_PARTITIONS, under
 from services.common.readmodel.feed import FeedLost
 from services.common.readmodel.following import GROUP, Following, PartitionState, RowProgress
-from services.common.readmodel.joining import JoinedRun, RunColumns
+from services.common.readmodel.joining import JoinedRun, RunColumns, Scope
 from services.common.readmodel.mongo import ReadModel
-from services.common.readmodel.tables import RunTable, TruthTable
+from services.common.readmodel.tables import RunTable, SplitTable, TruthTable
 from sightline.evaluation.evidence import Evidence
 
 __all__ = ["Columns", "PartitionState", "RowProgress", "RunColumns", "RunView", "UnknownRun"]
 
 RunKey = tuple[str, str]
 VersionKey = tuple[str, str, int]
+DatasetKey = tuple[str, str]
 
+_NO_REVS: Mapping[int, int] = {}
 _LOSSES = 5
 
 
@@ -64,7 +66,7 @@ class RunView:
 
     @property
     def evidence(self) -> Evidence:
-        """The evidence of the run over the labelled rows of its version, in the dataset's order."""
+        """The evidence of the run over the labelled rows in its scope, in the dataset's order."""
         return self._current.evidence
 
     @property
@@ -78,6 +80,16 @@ class RunView:
         return self._current.progress
 
     @property
+    def splits(self) -> Sequence[str]:
+        """The splits whose rows the run is measured on; none: all labelled rows."""
+        return self._entry.loaded.splits
+
+    @property
+    def accepted(self) -> RowProgress | None:
+        """Where the data rows stand whose splits are the run's scope; None where it has none."""
+        return self._current.accepted
+
+    @property
     def generation(self) -> int:
         """Another number whenever anything in the evidence is different. Never used twice in a process."""
         return self._current.generation
@@ -88,10 +100,13 @@ class RunView:
             await self._load_again()
         self._current = self._entry.loaded.current()
 
-    async def reach(self, revs: Mapping[int, int], timeout: float) -> None:
-        """Show the newest moment once it includes these progress revs, by partition. Raises `TimeoutError`."""
+    async def reach(self, revs: Mapping[int, int], timeout: float, accepted: Mapping[int, int] = _NO_REVS) -> None:
+        """Show the newest moment once it includes these progress revs, by partition. Raises `TimeoutError`.
+
+        `accepted`: those of data rows, for a run whose scope rests on splits.
+        """
         async with asyncio.timeout(timeout):
-            while not await self._entry.loaded.following.reach(revs):
+            while not await self._entry.loaded.following.reach(revs, accepted):
                 await self._load_again()
         self._current = self._entry.loaded.current()
 
@@ -114,6 +129,7 @@ class Columns:
         self._opening: asyncio.Task[Following] | None = None
         self._runs: OrderedDict[RunKey, _Entry] = OrderedDict()
         self._truths: dict[VersionKey, asyncio.Task[TruthTable]] = {}
+        self._splits: dict[DatasetKey, asyncio.Task[SplitTable]] = {}
 
     @contextlib.asynccontextmanager
     async def run(self, project_id: str, run_id: str) -> AsyncGenerator[RunView]:
@@ -127,7 +143,7 @@ class Columns:
 
     async def close(self) -> None:
         """Let go of the feed and of all columns."""
-        for task in (*(entry.task for entry in self._runs.values()), *self._truths.values()):
+        for task in (*(entry.task for entry in self._runs.values()), *self._truths.values(), *self._splits.values()):
             task.cancel()
         if self._opening is not None:
             with contextlib.suppress(Exception):
@@ -138,7 +154,8 @@ class Columns:
     def nbytes(self) -> int:
         """Memory taken by all that is loaded."""
         runs = sum(entry.loaded.run.nbytes for entry in self._runs.values() if _succeeded(entry.task))
-        return runs + sum(task.result().nbytes for task in self._truths.values() if _succeeded(task))
+        shared = (*self._truths.values(), *self._splits.values())
+        return runs + sum(task.result().nbytes for task in shared if _succeeded(task))
 
     async def pin(self, key: RunKey) -> _Entry:
         """A run that stays until `unpin`."""
@@ -184,27 +201,36 @@ class Columns:
         self._opening = None
         self._runs = OrderedDict()
         self._truths = {}
+        self._splits = {}
 
     async def _load(self, following: Following, key: RunKey) -> _Loaded:
-        version = await self._version(*key)
+        version, splits = await self._pinned(*key)
         loading = self._truths.get(version)
         if loading is None or _failed(loading):
             loading = asyncio.create_task(following.fill(lambda: TruthTable(*version)), name=f"load truths {version}")
             self._truths[version] = loading
         truths = await asyncio.shield(loading)
+        scope = Scope(await self._load_splits(following, version[:2]), splits) if splits else None
         run = await following.fill(lambda: RunTable(*key))
-        return _Loaded(following, version, run, JoinedRun(run, truths))
+        return _Loaded(following, version, splits, run, JoinedRun(run, truths, scope))
 
-    async def _version(self, project_id: str, run_id: str) -> VersionKey:
-        """What a run is pinned to, as the group knows it, or else as the catalog has it: it never changes."""
+    async def _load_splits(self, following: Following, dataset: DatasetKey) -> SplitTable:
+        loading = self._splits.get(dataset)
+        if loading is None or _failed(loading):
+            loading = asyncio.create_task(following.fill(lambda: SplitTable(*dataset)), name=f"load splits {dataset}")
+            self._splits[dataset] = loading
+        return await asyncio.shield(loading)
+
+    async def _pinned(self, project_id: str, run_id: str) -> tuple[VersionKey, tuple[str, ...]]:
+        """Version and scope of a run, as the group knows them, or else as the catalog has them: they never change."""
         for memory in await self._store.find(Read(ROW_PARTITIONS.name, {"_id": under(GROUP)}, {"runs": 1})):
             run = memory["runs"].get(run_id)
             if run and run["project_id"] == project_id:
-                return project_id, run["dataset_id"], run["dataset_version"]
+                return (project_id, run["dataset_id"], run["dataset_version"]), tuple(run.get("splits", ()))
         run = await self._store.get(MODEL_RUNS.name, f"{project_id}/{run_id}")
         if run is None:
             raise UnknownRun(run_id)
-        return project_id, run["dataset_id"], run["dataset_version"]
+        return (project_id, run["dataset_id"], run["dataset_version"]), tuple(run.get("splits", ()))
 
     def _make_room(self) -> None:
         """Drop what was used least recently, until what is loaded fits. What is looked at stays."""
@@ -215,16 +241,21 @@ class Columns:
                 del self._runs[key]
                 if _succeeded(entry.task):
                     entry.loaded.following.forget(entry.loaded.run)
-                    self._drop_unwanted_truths(entry.loaded.following)
+                    self._drop_unwanted(entry.loaded.following)
 
-    def _drop_unwanted_truths(self, following: Following) -> None:
-        """Truths stay as long as a run in memory, or any on its way there, may use them."""
+    def _drop_unwanted(self, following: Following) -> None:
+        """Truths and splits stay as long as a run in memory, or any on its way there, may use them."""
         if not all(_succeeded(entry.task) for entry in self._runs.values()):
             return
         wanted = {entry.loaded.version for entry in self._runs.values()}
         for version, task in list(self._truths.items()):
             if version not in wanted and _succeeded(task):
                 del self._truths[version]
+                following.forget(task.result())
+        scoped = {entry.loaded.version[:2] for entry in self._runs.values() if entry.loaded.splits}
+        for dataset, task in list(self._splits.items()):
+            if dataset not in scoped and _succeeded(task):
+                del self._splits[dataset]
                 following.forget(task.result())
 
 
@@ -234,11 +265,12 @@ class _Loaded:
 
     following: Following
     version: VersionKey
+    splits: tuple[str, ...]
     run: RunTable
     joined: JoinedRun
 
     def current(self) -> RunColumns:
-        return self.joined.at(self.following.progress)
+        return self.joined.at(self.following.progress, self.following.accepted)
 
 
 @dataclass(slots=True, eq=False)

@@ -9,12 +9,13 @@ from __future__ import annotations
 import asyncio
 import itertools
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from pymongo.errors import DocumentTooLarge, DuplicateKeyError, OperationFailure, PyMongoError
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
+from services.common.documents import DeleteMany, Write
 from services.common.progress import BatchTooLarge, CommitUnknown, LostRace
 from services.common.readmodel.abandoned import IDLE_SECONDS, end_abandoned
 from services.common.readmodel.collections import PROGRESS
@@ -24,6 +25,8 @@ _TRANSIENT = "TransientTransactionError"
 _UNKNOWN = "UnknownTransactionCommitResult"
 _TOO_LARGE = {257, 10334}  # TransactionTooLarge, BSONObjectTooLarge
 _TAKEN = 11000  # DuplicateKey
+_PIECE = 2_000
+"""Documents deleted at once: some tenths of a second."""
 _NO_ROOM = 388  # TransactionTooLargeForCache: what else is in the cache has a part in it, so it may pass
 
 
@@ -39,8 +42,12 @@ async def commit(
     operations: Mapping[str, Sequence[Operation]],
     *,
     patience: float,
+    where: Callable[[str], Database],
 ) -> None:
-    """Store the operations and the progress, or nothing. See `ProgressStore.commit`."""
+    """Store the operations and the progress, or nothing. See `ProgressStore.commit`.
+
+    `where` says in which database a collection lies; the progress lies in `database`.
+    """
     begun = time.monotonic()
     deadline = begun + patience
     for pause in _pauses():
@@ -49,7 +56,7 @@ async def commit(
                 session.start_transaction(
                     ReadConcern("snapshot"), WriteConcern("majority"), max_commit_time_ms=int(patience * 1000)
                 )
-                await _write(session, database, progress, expected_rev, operations)
+                await _write(session, database, progress, expected_rev, operations, where)
                 await _finish(session, deadline)
             return
         except _OtherRev:
@@ -70,15 +77,28 @@ async def commit(
         await asyncio.sleep(pause)
 
 
+async def clear_for_good(database: Database, writes: Sequence[Write]) -> None:
+    """Take away, piece by piece, what is deleted for good: a transaction holds all of it in the cache until it ends.
+
+    Nothing of it comes back whatever becomes of the batch, so it needn't go at once with the rest.
+    """
+    for write in writes:
+        if isinstance(write, DeleteMany) and write.for_good:
+            collection = database[write.collection]
+            while found := await collection.find(write.filter, {"_id": 1}, limit=_PIECE).to_list(None):
+                await collection.delete_many({"_id": {"$in": [document["_id"] for document in found]}})
+
+
 async def _write(
     session: Session,
     database: Database,
     progress: Document,
     expected_rev: int,
     operations: Mapping[str, Sequence[Operation]],
+    where: Callable[[str], Database],
 ) -> None:
     for collection, each in operations.items():
-        await bulk_write(database, collection, each, session)
+        await bulk_write(where(collection), collection, each, session)
     # Progress comes last: who follows changes knows by it that a transaction is complete.
     if expected_rev == 0:
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypedDict, TypeVar
 
@@ -14,17 +15,19 @@ from services.common.documents import Read
 from services.common.readmodel.collections import PROGRESS, ROW_PARTITIONS, under
 from services.common.readmodel.feed import Change, Feed, FeedLost, Watched
 from services.common.readmodel.mongo import ReadModel
-from services.common.readmodel.tables import RunTable, Table, TruthTable
+from services.common.readmodel.tables import RunTable, SplitTable, Table, TruthTable
 
 GROUP = "metrics.rows"
-"""The group whose documents the tables hold, and whose progress says how far they are."""
+"""The group whose documents tables of truths and runs hold, and whose progress says how far they are."""
+ACCEPTING = "ingest.rows"
+"""The same for tables of splits."""
 
 _MOMENT_GONE = (239, 246)  # SnapshotTooOld, SnapshotUnavailable
 _MOMENT_TRIES = 40
 _MOMENT_PAUSE = 0.05
 _END_SECONDS = 1.0
 
-AnyTable = TypeVar("AnyTable", RunTable, TruthTable)
+AnyTable = TypeVar("AnyTable", RunTable, TruthTable, SplitTable)
 
 
 class PartitionState(TypedDict):
@@ -37,6 +40,7 @@ class PartitionState(TypedDict):
 
 RowProgress = Mapping[int, PartitionState]
 
+_NO_REVS: Mapping[int, int] = {}
 _NOWHERE: PartitionState = {"rev": 0, "offsets": {}, "markers": {}}
 
 
@@ -49,8 +53,18 @@ class Following:
         self._running: asyncio.Task[None]
         self._tables: dict[tuple[str, str], list[Table]] = {}
         self._moved = asyncio.Event()
-        self.progress: RowProgress = {}
+        self._stands: dict[str, RowProgress] = {GROUP: {}, ACCEPTING: {}}
         self.lost = False
+
+    @property
+    def progress(self) -> RowProgress:
+        """Where truths and runs stand."""
+        return self._stands[GROUP]
+
+    @property
+    def accepted(self) -> RowProgress:
+        """Where data rows stand."""
+        return self._stands[ACCEPTING]
 
     @classmethod
     async def begin(cls, store: ReadModel) -> Following:
@@ -75,7 +89,8 @@ class Following:
             try:
                 await self._feed.watch(self._watched())
                 revs = await self._fill(table)
-                if not await self.reach(revs):
+                there = await (self.reach({}, revs) if isinstance(table, SplitTable) else self.reach(revs))
+                if not there:
                     raise FeedLost("the change feed was lost")
                 return table
             except BaseException as error:
@@ -88,7 +103,8 @@ class Following:
     async def _fill(self, table: Table) -> Mapping[int, int]:
         """Read all of one moment; returns the progress revs that it includes."""
         async with self._store.snapshot() as moment:
-            progress = await moment.find(Read(PROGRESS.name, {"_id": under(GROUP)}, {"rev": 1}))
+            group = ACCEPTING if isinstance(table, SplitTable) else GROUP
+            progress = await moment.find(Read(PROGRESS.name, {"_id": under(group)}, {"rev": 1}))
             async for documents in moment.batches(table.read):
                 table.fill(documents)
         table.filled(moment.time)
@@ -103,10 +119,10 @@ class Following:
                 del self._tables[table.collection, table.prefix]
         self._feed.ask(self._watched())
 
-    async def reach(self, revs: Mapping[int, int]) -> bool:
+    async def reach(self, revs: Mapping[int, int], accepted: Mapping[int, int] = _NO_REVS) -> bool:
         """Wait until all of these partitions are at least there. False: the feed was lost."""
         while not self.lost:
-            if all(self.progress.get(partition, _NOWHERE)["rev"] >= rev for partition, rev in revs.items()):
+            if _reached(self.progress, revs) and _reached(self.accepted, accepted):
                 return True
             await self._moved.wait()
         return False
@@ -115,9 +131,9 @@ class Following:
         for _ in range(_MOMENT_TRIES):
             try:
                 async with self._store.snapshot() as moment:
-                    for collection, fields in _PROGRESS_FIELDS.items():
-                        found = await moment.find(Read(collection, {"_id": under(GROUP)}, dict.fromkeys(fields, 1)))
-                        self._stand(Change("put", collection, each["_id"], each, moment.time) for each in found)
+                    for group, (collection, fields) in itertools.product(self._stands, _PROGRESS_FIELDS.items()):
+                        found = await moment.find(Read(collection, {"_id": under(group)}, dict.fromkeys(fields, 1)))
+                        self._stand([Change("put", collection, each["_id"], each, moment.time) for each in found])
                 return moment.time
             except OperationFailure as error:
                 if not _is_moment_gone(error):
@@ -138,7 +154,8 @@ class Following:
 
     def _watched(self) -> Sequence[Watched]:
         rows = [Watched(table.collection, table.ids, table.fields) for (table, *_) in self._tables.values()]
-        return [*(Watched(each, under(GROUP), fields) for each, fields in _PROGRESS_FIELDS.items()), *rows]
+        groups = itertools.product(self._stands, _PROGRESS_FIELDS.items())
+        return [*(Watched(each, under(group), fields) for group, (each, fields) in groups), *rows]
 
     def _apply(self, changes: Sequence[Change]) -> None:
         """Take over changes that end where a transaction ends. Nobody reads in between: nothing here waits."""
@@ -166,18 +183,18 @@ class Following:
             self._move()
 
     def _stand(self, changes: Iterable[Change]) -> None:
-        progress = dict(self.progress)
         for change in changes:
             if change.kind != "put":
                 raise FeedLost(f"{change.id} in {change.collection} was not replaced but {change.kind}d")
-            partition = _partition(change.id)
+            group, partition = change.id.rpartition("/")[0], _partition(change.id)
+            progress = dict(self._stands[group])
             state = progress.get(partition, _NOWHERE).copy()
             if change.collection == PROGRESS.name:
                 state["rev"], state["offsets"] = change.fields["rev"], change.fields["offsets"]
             else:
                 state["markers"] = change.fields["markers"]
             progress[partition] = state
-        self.progress = progress
+            self._stands[group] = progress
 
     def _move(self) -> None:
         self._moved.set()
@@ -185,6 +202,10 @@ class Following:
 
 
 _PROGRESS_FIELDS = {PROGRESS.name: ("rev", "offsets"), ROW_PARTITIONS.name: ("markers",)}
+
+
+def _reached(progress: RowProgress, revs: Mapping[int, int]) -> bool:
+    return all(progress.get(partition, _NOWHERE)["rev"] >= rev for partition, rev in revs.items())
 
 
 def _partition(id: str) -> int:

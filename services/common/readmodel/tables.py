@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -16,10 +16,11 @@ import numpy.typing as npt
 from bson.timestamp import Timestamp
 
 from services.common.documents import Read
-from services.common.readmodel.collections import RUN_ROWS, TRUTHS, under
+from services.common.readmodel.collections import DATA_ROWS, RUN_ROWS, TRUTHS, under
 from services.common.readmodel.column_store import SpanColumns
 from services.common.readmodel.feed import Change, FeedLost
-from sightline.arrays import Ints, Longs
+from sightline.arrays import Bools, Ints, Longs
+from sightline.domain.splits import SPLITS, UNASSIGNED
 from sightline.evaluation.evidence import MINIMUM_OVERLAP
 
 Fields = Mapping[str, Any]
@@ -29,7 +30,12 @@ _ROW_BYTES = 200
 
 _PREDICTIONS: Final = {"class_ids": "<i4", "confidences": "<f8", "areas": "<f8", "places": "<i4"}
 _PAIRS: Final = {"pair_predictions": "<i4", "pair_truths": "<i4", "pair_overlaps": "<f8"}
+_PAIRS_GONE: Final = {*_PAIRS, "pair_count", "least_overlap"}
+"""What changes of a run row whose truth is gone."""
 _TRUTHS: Final = {"class_ids": "<i4", "areas": "<f8", "crowds": "?"}
+
+_SPLIT_CODES: Mapping[str, int] = {split: code for code, split in enumerate(SPLITS)}
+_UNASSIGNED = _SPLIT_CODES[UNASSIGNED]
 
 
 class Table(ABC):
@@ -125,13 +131,14 @@ class RunTable(Table):
     def _apply(self, changes: Sequence[Change]) -> None:
         put: dict[str, Fields] = {}
         gone: dict[str, None] = {}
-        unpaired: dict[str, None] = {}
+        unpaired: dict[str, float] = {}
         for change in changes:
             name = self._name(change.id)
             if change.kind == "update":
-                if change.fields.get("pair_count") == 0:
-                    unpaired[name] = None
-                elif change.fields:
+                if change.fields.get("pair_count", 0) == 0 and change.fields.keys() <= _PAIRS_GONE:
+                    if change.fields:
+                        unpaired[name] = least_overlap(change.fields)
+                else:
                     raise FeedLost(f"a run row was changed in {sorted(change.fields)}, which can't be followed")
                 continue
             unpaired.pop(name, None)
@@ -145,7 +152,9 @@ class RunTable(Table):
             return
         self._put(put)
         self._take_out(self._known(gone))
-        self.pairs.clear(self._known(unpaired))
+        cleared = {name: least for name, least in unpaired.items() if name in self.numbers}
+        self.pairs.clear(self._known(cleared))
+        self.least_overlap[self._known(cleared)] = list(cleared.values())
         self.predictions.compact()
         self.pairs.compact()
         self.changes += 1
@@ -175,6 +184,48 @@ class RunTable(Table):
         self.predictions.trim()
         self.pairs.trim()
         super().filled(moment)
+
+
+class SplitTable(Table):
+    """The splits of a dataset's rows. A row that nobody has told of is unassigned."""
+
+    collection = DATA_ROWS.name
+    fields = ("split",)
+
+    def __init__(self, project_id: str, dataset_id: str) -> None:
+        super().__init__(project_id, dataset_id)
+        self._splits = np.zeros(0, np.int8)
+
+    @property
+    def nbytes(self) -> int:
+        """Memory taken."""
+        return _ROW_BYTES * len(self.names)
+
+    def fill(self, documents: Sequence[Fields]) -> None:
+        """Take in documents."""
+        self._put({self._name(document["_id"]): document["split"] for document in documents})
+
+    def are_in(self, splits: Collection[str], names: Sequence[str]) -> Bools:
+        """Which of these rows are in one of the splits."""
+        split = np.append(self._splits, _UNASSIGNED)
+        rows = np.array([self.numbers.get(name, -1) for name in names], np.int64)
+        return np.isin(split[rows], [_SPLIT_CODES[each] for each in splits])
+
+    def _apply(self, changes: Sequence[Change]) -> None:
+        becomes: dict[str, str] = {}
+        for change in changes:
+            if change.kind == "update":
+                raise FeedLost("a data row was changed in place, which can't be followed")
+            becomes[self._name(change.id)] = change.fields["split"] if change.kind == "put" else UNASSIGNED
+        if becomes:
+            self._put(becomes)
+            self.changes += 1
+
+    def _put(self, splits: Mapping[str, str]) -> None:
+        rows = self._number([*splits])
+        room = len(self.names) - len(self._splits)
+        self._splits = np.append(self._splits, np.full(room, _UNASSIGNED, np.int8))
+        self._splits[rows] = [_SPLIT_CODES[split] for split in splits.values()]
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from services.common.runtime.errors import MEDIA_TYPE, Problem
 
 WHOLE_BODY_MAX_BYTES = 4 << 20
-STREAMED = (":import", ":inspect")
+STREAMED = (":import", ":inspect", "/predictions:delete")
 """Ends of paths whose bodies are streamed."""
 
 

@@ -12,6 +12,7 @@ from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 
 from services.common.runtime.telemetry import get_logger
+from sightline.domain.catalog import STEP_MISSING
 
 PROBLEM_TYPES = "https://sightline.dev/problems/"
 MEDIA_TYPE = "application/problem+json"
@@ -81,7 +82,9 @@ def install(app: FastAPI) -> None:
     async def invalid(_request: Request, error: RequestValidationError) -> Response:  # pyright: ignore[reportUnusedFunction]
         errors = [{"where": _where(e), "message": e["msg"]} for e in error.errors()]
         detail = "; ".join(f"{e['where']}: {e['message']}" for e in errors[:3])
-        return answer(Problem(422, "invalid-request", "the request is not valid", detail, errors=errors[:50]))
+        hints: list[dict[str, Any]] = [e["ctx"]["hint"] for e in error.errors() if e["type"] == STEP_MISSING]
+        extra: dict[str, Any] = {"errors": errors[:50]} | (hints[0] if hints else {})
+        return answer(Problem(422, "invalid-request", "the request is not valid", detail, headers=None, **extra))
 
     @app.exception_handler(HTTPException)
     async def http(_request: Request, error: HTTPException) -> Response:  # pyright: ignore[reportUnusedFunction]

@@ -26,6 +26,10 @@ class PrometheusLoopMetrics(LoopMetrics):
         telemetry.DEAD_LETTERS.labels(group, topic, str(int(bug))).inc()
 
     @override
+    def moved(self, group: str, topic: str, events: int) -> None:
+        telemetry.MOVED.labels(group, topic).inc(events)
+
+    @override
     def outage(self, group: str) -> None:
         telemetry.OUTAGES.labels(group).inc()
 

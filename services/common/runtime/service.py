@@ -25,6 +25,7 @@ from services.common.runtime import http, telemetry
 from services.common.runtime.doors import Doors
 from services.common.runtime.health import Health
 from services.common.runtime.loop_metrics import PrometheusLoopMetrics
+from services.common.runtime.replaying import REPLAY, Replay, run_replay
 from services.common.runtime.settings import Settings
 
 DRAIN_SECONDS = 20.0
@@ -80,8 +81,11 @@ class Parts:
 Build = Callable[[Context], Awaitable[Parts]]
 
 
-def run_service(name: str, build: Build, *, uses_log: bool = True) -> None:
-    """Run a service until SIGTERM or SIGINT. Exit code 0 after a clean stop, 1 with a line that says what is wrong."""
+def run_service(name: str, build: Build, *, uses_log: bool = True, replay: Replay | None = None) -> None:
+    """Run a service until SIGTERM or SIGINT. Exit code 0 after a clean stop, 1 with a line that says what is wrong.
+
+    Called with `--replay`, it does no service, but makes its part of a generation of the read model: see `replaying`.
+    """
     try:
         settings = Settings()
     except ValidationError as error:
@@ -95,8 +99,9 @@ def run_service(name: str, build: Build, *, uses_log: bool = True) -> None:
         runner = asyncio.run
     else:
         runner = uvloop.run
+    asked = replay if REPLAY in sys.argv[1:] else None
     try:
-        runner(_run(name, settings, build, uses_log))
+        runner(_run(name, settings, build, uses_log) if asked is None else run_replay(settings, asked))
     except (LogError, ReadModelError, http.CantListen) as error:
         telemetry.get_logger().error("can't go on", reason=str(error))
         sys.exit(1)

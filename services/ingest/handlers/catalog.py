@@ -10,7 +10,7 @@ from typing import Any
 
 from services.common.documents import Read, State
 from services.common.eventlog.handling import Batch, Delivery, Handler, Outcome, Outgoing, Refused
-from services.common.eventlog.topics import GROUND_TRUTH, PREDICTIONS, SCHEMA_VERSION
+from services.common.eventlog.topics import DATA_ROWS, GROUND_TRUTH, PREDICTIONS, SCHEMA_VERSION
 from services.ingest.handlers.catalog_state import (
     DATASET_VERSIONS,
     DATASETS,
@@ -19,21 +19,36 @@ from services.ingest.handlers.catalog_state import (
     MODEL_RUNS,
     MODELS,
     ONTOLOGIES,
+    RUN_CONFIGS,
     CatalogState,
     Fields,
 )
-from services.ingest.handlers.decisions import Place, decide
+from services.ingest.handlers.decisions import ROW_DELETION, Place, decide
 from sightline.wire.events.v1.catalog_pb2 import CatalogRequest
 from sightline.wire.events.v1.event_pb2 import Event
 from sightline.wire.events.v1.markers_pb2 import Marker
 
 CATALOG_GROUP = "ingest.catalog"
 
-PASSING = ("import-open", "not-now")
+PASSING = ("import-open", "not-now", "step-missing")
 """Problems that time may solve: a request that came to one is decided anew when it is repeated."""
 
-MARKER_TOPICS = {"run_created": (PREDICTIONS,), "version_committed": (GROUND_TRUTH,)}
+MARKER_TOPICS = {
+    "run_created": (PREDICTIONS,),
+    "run_sealed": (PREDICTIONS,),
+    "run_reopened": (PREDICTIONS,),
+    "runs_deleted": (PREDICTIONS, DATA_ROWS),
+    "version_committed": (GROUND_TRUTH,),
+    "version_deleted": (GROUND_TRUTH, PREDICTIONS, DATA_ROWS),
+    "dataset_deleted": (GROUND_TRUTH, PREDICTIONS, DATA_ROWS),
+}
 """Topics whose every partition is told."""
+
+
+def told_topics(marker: Marker) -> Sequence[str]:
+    """Topics whose every partition is told of a marker. Splits are a matter of data rows: those hear of their runs."""
+    topics = MARKER_TOPICS[marker.WhichOneof("what") or ""]
+    return (*topics, DATA_ROWS) if marker.run_created.splits else topics
 
 
 def fingerprint(request: CatalogRequest) -> str:
@@ -83,6 +98,10 @@ class CatalogHandler(Handler):
         if ends:
             reads.append(Read(DATASETS, {"open_imports": {"$in": sorted(ends)}}))
             reads.append(Read(MODEL_RUNS, {"open_import": {"$in": sorted(ends)}}))
+        for delivery in batch.deliveries:
+            project_id = delivery.event.project_id
+            for collection, of in _dependent(delivery.event.catalog_request):
+                reads.append(Read(collection, {"project_id": project_id, **of}))
         return reads
 
     def handle(self, batch: Batch, state: State, memory: CatalogMemory) -> Outcome:
@@ -120,12 +139,11 @@ class CatalogHandler(Handler):
             )
             if decision.marker is not None:
                 events.extend(self._tell(delivery, decision.marker))
-        ontologies = {**memory.ontologies, **catalog.written(ONTOLOGIES)}
-        return Outcome(catalog.writes(), events, refused, CatalogMemory(ontologies))
+        return Outcome(catalog.writes(), events, refused, CatalogMemory(catalog.documents(ONTOLOGIES)))
 
     def _tell(self, cause: Delivery, marker: Marker) -> Iterable[Outgoing]:
         project = cause.event.project_id
-        for topic in MARKER_TOPICS[marker.WhichOneof("what") or ""]:
+        for topic in told_topics(marker):
             for partition in range(self._row_partitions):
                 event = Event(
                     event_id=f"{cause.event.event_id}/{topic}/{partition}",
@@ -142,13 +160,36 @@ class CatalogHandler(Handler):
 def _named_ids(request: CatalogRequest) -> Iterable[tuple[str, str]]:
     """Collections and ids of what a request names."""
     match request.WhichOneof("what"):
+        case "update_dataset":
+            yield DATASETS, request.update_dataset.dataset_id
+        case "delete_dataset":
+            yield DATASETS, request.delete_dataset.dataset_id
         case "commit_dataset_version":
             yield DATASETS, request.commit_dataset_version.dataset_id
+        case "delete_dataset_version":
+            drop = request.delete_dataset_version
+            yield DATASETS, drop.dataset_id
+            yield DATASET_VERSIONS, f"{drop.dataset_id}/{drop.dataset_version}"
+        case "update_model":
+            yield MODELS, request.update_model.model_id
+        case "delete_model":
+            yield MODELS, request.delete_model.model_id
         case "create_model_run":
             ask = request.create_model_run
             yield MODELS, ask.model_id
             yield DATASETS, ask.dataset_id
             yield DATASET_VERSIONS, f"{ask.dataset_id}/{ask.dataset_version}"
+            yield RUN_CONFIGS, ask.run_config_id
+        case "update_model_run":
+            yield MODEL_RUNS, request.update_model_run.run_id
+        case "delete_model_run":
+            yield MODEL_RUNS, request.delete_model_run.run_id
+        case "seal_model_run":
+            yield MODEL_RUNS, request.seal_model_run.run_id
+        case "reopen_model_run":
+            yield MODEL_RUNS, request.reopen_model_run.run_id
+        case "delete_run_config":
+            yield RUN_CONFIGS, request.delete_run_config.run_config_id
         case "begin_import" if request.begin_import.run_id:
             yield MODEL_RUNS, request.begin_import.run_id
         case "begin_import":
@@ -164,11 +205,46 @@ def _named_names(request: CatalogRequest) -> Iterable[tuple[str, str]]:
     match request.WhichOneof("what"):
         case "create_dataset":
             yield DATASETS, request.create_dataset.name
-        case "create_ontology":
-            yield ONTOLOGIES, request.create_ontology.name
+        case "update_dataset":
+            yield DATASETS, request.update_dataset.name
         case "create_model":
             yield MODELS, request.create_model.name
+        case "update_model":
+            yield MODELS, request.update_model.name
         case "create_model_run":
             yield MODEL_RUNS, request.create_model_run.name
+        case "update_model_run" if request.update_model_run.HasField("name"):
+            yield MODEL_RUNS, request.update_model_run.name
+        case "create_run_config":
+            yield RUN_CONFIGS, request.create_run_config.name
+        case _:  # all ontologies are remembered
+            pass
+
+
+def _dependent(request: CatalogRequest) -> Iterable[tuple[str, Fields]]:
+    """What goes with the thing that a request deletes, stands in its way, or must end before it."""
+    match request.WhichOneof("what"):
+        case "delete_dataset":
+            of_dataset = {"dataset_id": request.delete_dataset.dataset_id}
+            yield DATASET_VERSIONS, of_dataset
+            yield MODEL_RUNS, of_dataset
+            yield IMPORTS, {**of_dataset, "state": "RUNNING"}
+        case "delete_dataset_version":
+            drop = request.delete_dataset_version
+            yield MODEL_RUNS, {"dataset_id": drop.dataset_id, "dataset_version": drop.dataset_version}
+            yield IMPORTS, {"dataset_id": drop.dataset_id, "state": "RUNNING"}
+        case "delete_model":
+            yield MODEL_RUNS, {"model_id": request.delete_model.model_id}
+            yield IMPORTS, {"state": "RUNNING"}
+        case "delete_model_run":
+            yield IMPORTS, {"run_id": request.delete_model_run.run_id, "state": "RUNNING"}
+        case "seal_model_run":
+            yield IMPORTS, {"run_id": request.seal_model_run.run_id, "state": "RUNNING"}
+        case "delete_ontology":
+            of_ontology = {"ontology_id": request.delete_ontology.ontology_id}
+            yield DATASETS, of_ontology
+            yield MODELS, of_ontology
+        case "begin_import" if request.begin_import.format == ROW_DELETION:
+            yield DATASET_VERSIONS, {"dataset_id": request.begin_import.dataset_id}
         case _:
             pass

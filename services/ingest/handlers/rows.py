@@ -4,54 +4,43 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import Any, cast
 
-from services.common.documents import Read, Replace, State
-from services.common.eventlog.handling import Batch, Delivery, Handler, Outcome, Refused
+from services.common.documents import Delete, DeleteMany, Read, Replace, State, Write
+from services.common.eventlog.handling import Batch, Delivery, Handler, Outcome, Outgoing, Refused
 from services.common.eventlog.placement import partitions_of
-from services.common.eventlog.topics import row_key
+from services.common.eventlog.topics import GROUND_TRUTH, PREDICTIONS, RUN_TOUCHED, SCHEMA_VERSION, row_key
 from services.common.readmodel import collections
-from services.common.row_checks import Invalid, checked_row, truth_faults
-from services.common.truth_chunks import ChunkedTruth, ChunkRefused, follow
+from services.common.row_checks import Invalid, NamesARow, checked_row, truth_faults
+from services.common.splits import SPLIT_NAMES
+from services.common.truth_chunks import ChunkRefused, follow
+from services.ingest.handlers.row_memory import RowsMemory
 from sightline.domain.json_values import json_fault
-from sightline.domain.splits import SPLITS, UNASSIGNED
-from sightline.wire.events.v1.data_rows_pb2 import (
-    SPLIT_TEST,
-    SPLIT_TRAINING,
-    SPLIT_UNASSIGNED,
-    SPLIT_VALIDATION,
-    DataRowUpserted,
-)
-from sightline.wire.events.v1.ground_truth_pb2 import GroundTruthReplaced
+from sightline.domain.splits import UNASSIGNED
+from sightline.wire.events.v1.data_rows_pb2 import DataRowDeleted, DataRowUpserted
+from sightline.wire.events.v1.event_pb2 import Event
+from sightline.wire.events.v1.ground_truth_pb2 import GroundTruthRemoved, GroundTruthReplaced
 from sightline.wire.events.v1.imports_pb2 import ImportEnded
-from sightline.wire.events.v1.markers_pb2 import Marker
+from sightline.wire.events.v1.markers_pb2 import MARKER_SOURCE_DATA_ROWS, Marker, RowDeleted
+from sightline.wire.events.v1.runs_pb2 import RunTouched
 
 ROWS_GROUP = "ingest.rows"
 
 DATA_ROWS = collections.DATA_ROWS.name
 ROW_PARTITIONS = collections.ROW_PARTITIONS.name
 
-SPLIT_NAMES = dict(zip((SPLIT_TRAINING, SPLIT_VALIDATION, SPLIT_TEST, SPLIT_UNASSIGNED), SPLITS, strict=True))
-"""By their numbers in events."""
-
 Fields = dict[str, Any]
 
-
-@dataclass(frozen=True, slots=True)
-class RowsMemory:
-    """What markers have told in this partition."""
-
-    markers: Mapping[str, int]
-    """The place at the source of the latest marker of each topic."""
-    drafts: Mapping[str, int]
-    """Version number of each dataset's draft; absent: 1."""
-    incomplete: Mapping[str, ChunkedTruth]
-    """What has come of truths that come in chunks, by row, until they are complete."""
-
-    def draft(self, dataset_id: str) -> int:
-        """Version number of a dataset's draft."""
-        return self.drafts.get(dataset_id, 1)
+_UNKNOWN: Fields = {
+    "known": False,
+    "ordinal": None,
+    "asset_url": None,
+    "width": None,
+    "height": None,
+    "split": UNASSIGNED,
+    "metadata": {},
+}
+"""What is said of a row that only truth has named."""
 
 
 class _Rows:
@@ -62,6 +51,7 @@ class _Rows:
         self._rows: dict[str, Fields] = {document["_id"]: dict(document) for document in documents}
         self._stored = frozenset(self._rows)
         self._changed: set[str] = set()
+        self._general: list[Write] = []
 
     def get(self, project_id: str, dataset_id: str, global_key: str) -> Fields:
         key = row_key(project_id, dataset_id, global_key)
@@ -71,27 +61,39 @@ class _Rows:
             "dataset_id": dataset_id,
             "global_key": global_key,
             "partition": self._partition,
-            "known": False,
-            "ordinal": None,
-            "asset_url": None,
-            "width": None,
-            "height": None,
-            "split": UNASSIGNED,
-            "metadata": {},
+            **_UNKNOWN,
             "labelled": [],
         }
 
     def put(self, row: Fields) -> None:
-        if self._rows.get(row["_id"]) != row:
-            self._rows[row["_id"]] = row
-            self._changed.add(row["_id"])
+        """Keep a row; one that nobody knows and that has no truth is none."""
+        key = row["_id"]
+        if not row["known"] and not row["labelled"]:
+            if self._rows.pop(key, None) is not None:
+                self._changed.add(key)
+        elif self._rows.get(key) != row:
+            self._rows[key] = row
+            self._changed.add(key)
 
     def of_dataset(self, project_id: str, dataset_id: str) -> list[Fields]:
         mine = (project_id, dataset_id)
         return [row for row in self._rows.values() if (row["project_id"], row["dataset_id"]) == mine]
 
-    def writes(self) -> list[Replace]:
-        return [Replace(DATA_ROWS, self._rows[key], new=key not in self._stored) for key in sorted(self._changed)]
+    def drop_dataset(self, project_id: str, dataset_id: str) -> None:
+        """Take away all rows of a dataset in this partition, also those that the batch doesn't name."""
+        mine = {"project_id": project_id, "dataset_id": dataset_id, "partition": self._partition}
+        self._general.append(DeleteMany(DATA_ROWS, mine, for_good=True))
+        for row in self.of_dataset(project_id, dataset_id):
+            del self._rows[row["_id"]]
+            self._changed.discard(row["_id"])
+
+    def writes(self) -> list[Write]:
+        """What has to be stored: first what concerns many rows."""
+        return [*self._general, *map(self._write, sorted(self._changed))]
+
+    def _write(self, key: str) -> Write:
+        row = self._rows.get(key)
+        return Delete(DATA_ROWS, key) if row is None else Replace(DATA_ROWS, row, new=key not in self._stored)
 
 
 class RowsHandler(Handler):
@@ -106,10 +108,7 @@ class RowsHandler(Handler):
 
     def remember(self, partition: int, state: State) -> RowsMemory:
         """What markers have told."""
-        for document in state.get(ROW_PARTITIONS, ()):
-            waiting = {each["row"]: _chunked(each) for each in document.get("incomplete", ())}
-            return RowsMemory(dict(document["markers"]), dict(document["drafts"]), waiting)
-        return RowsMemory({}, {}, {})
+        return next(map(RowsMemory.of_document, state.get(ROW_PARTITIONS, ())), RowsMemory())
 
     def reads(self, batch: Batch, memory: Any) -> Sequence[Read]:
         """The rows that the batch names, and those that an import of truth leaves behind."""
@@ -118,8 +117,11 @@ class RowsHandler(Handler):
         for delivery in batch.deliveries:
             event = delivery.event
             match event.WhichOneof("payload"):
-                case "data_row_upserted" | "ground_truth_replaced":
+                case "data_row_upserted" | "data_row_deleted" | "ground_truth_replaced" | "ground_truth_removed":
                     keys.add(delivery.key)
+                case "marker" if event.marker.HasField("row_deleted"):
+                    gone = event.marker.row_deleted
+                    keys.add(row_key(event.project_id, gone.dataset_id, gone.global_key))
                 case "import_ended" if event.import_ended.unlabel_others:
                     ended.append((event.project_id, event.import_ended))
                 case _:
@@ -133,118 +135,205 @@ class RowsHandler(Handler):
 
     def handle(self, batch: Batch, state: State, memory: RowsMemory) -> Outcome:
         """Apply the batch."""
-        rows = _Rows(batch.partition, state.get(DATA_ROWS, ()))
         deliveries = batch.deliveries
         payloads = [delivery.event.WhichOneof("payload") for delivery in deliveries]
         partitions = partitions_of([delivery.key.encode() for delivery in deliveries], self._row_partitions)
         faults = truth_faults(deliveries, payloads)
+        work = _Work(_Rows(batch.partition, state.get(DATA_ROWS, ())), memory, batch.partition)
         refused: list[Refused] = []
-        after = memory
         for position, (delivery, payload) in enumerate(zip(deliveries, payloads, strict=True)):
             event = delivery.event
-            reason = _unfit(delivery, partitions[position])
-            if reason is None:
+            try:
                 match payload:
                     case "data_row_upserted":
-                        reason = _upsert(rows, event.project_id, event.data_row_upserted)
+                        checked_row(delivery, event.data_row_upserted, partitions[position])
+                        work.upsert(delivery, event.data_row_upserted)
+                    case "data_row_deleted":
+                        checked_row(delivery, event.data_row_deleted, partitions[position])
+                        work.delete(delivery, event.data_row_deleted)
                     case "ground_truth_replaced":
-                        after, reason = _label(rows, after, delivery, faults.get(position))
+                        checked_row(delivery, event.ground_truth_replaced, partitions[position])
+                        work.label(delivery, event.ground_truth_replaced, faults.get(position))
+                    case "ground_truth_removed":
+                        checked_row(delivery, event.ground_truth_removed, partitions[position])
+                        work.unlabel(delivery, event.ground_truth_removed)
                     case "import_ended":
-                        after = _end_import(rows, after, event.project_id, event.import_ended)
+                        if event.import_ended.run_id:
+                            raise Invalid("an import of truth names no run")
+                        work.end_import(event.project_id, event.import_ended)
                     case "marker":
-                        after = _marked(after, delivery.topic, event.project_id, event.marker)
+                        work.mark(delivery)
                     case _:
-                        reason = f"{payload or 'an event without payload'} is not known here"
-            if reason is not None:
-                refused.append(Refused(delivery, reason))
-        writes = rows.writes()
-        if after is not memory:
-            writes.append(
-                Replace(
-                    ROW_PARTITIONS,
-                    {
-                        "_id": f"{ROWS_GROUP}/{batch.partition}",
-                        "markers": dict(after.markers),
-                        "runs": {},
-                        "drafts": dict(after.drafts),
-                        "incomplete": [_waiting(row, come) for row, come in after.incomplete.items()],
-                    },
-                )
-            )
-        return Outcome(writes, refused=refused, memory=after)
+                        raise Invalid(f"{payload or 'an event without payload'} is not known here")
+            except (Invalid, ChunkRefused) as reason:
+                refused.append(Refused(delivery, str(reason)))
+        return work.outcome(refused)
 
 
-def _unfit(delivery: Delivery, right_partition: int) -> str | None:
-    """Why an event can't be taken as it is."""
-    event = delivery.event
-    match event.WhichOneof("payload"):
-        case "data_row_upserted":
-            said = event.data_row_upserted
-        case "ground_truth_replaced":
-            said = event.ground_truth_replaced
-        case _:
-            return None
-    try:
-        checked_row(delivery, said, right_partition)
-    except Invalid as reason:
-        return str(reason)
-    return None
+class _Work:
+    """One batch under way."""
 
+    def __init__(self, rows: _Rows, memory: RowsMemory, partition: int) -> None:
+        self._rows = rows
+        self._before = self._memory = memory
+        self._partition = partition
+        self._markers: list[Outgoing] = []
+        self._touched: dict[str, tuple[Delivery, bool]] = {}
 
-def _upsert(rows: _Rows, project_id: str, said: DataRowUpserted) -> str | None:
-    row = {**rows.get(project_id, said.dataset_id, said.global_key), "known": True}
-    for field in ("ordinal", "width", "height"):
-        if said.HasField(field):
-            row[field] = getattr(said, field)
-    if said.asset_url:
-        row["asset_url"] = said.asset_url
-    if said.split in SPLIT_NAMES:
-        row["split"] = SPLIT_NAMES[said.split]
-    if said.metadata_json:
-        try:
-            metadata = json.loads(said.metadata_json)
-        except ValueError:
-            return "the metadata is not JSON"
-        if not isinstance(metadata, dict):
-            return "the metadata is no JSON object"
-        if fault := json_fault(metadata):
-            return f"the metadata can't be kept: {fault}"
-        row["metadata"] = metadata
-    rows.put(row)
-    return None
+    def upsert(self, delivery: Delivery, said: DataRowUpserted) -> None:
+        """Make or change a row."""
+        if self._is_gone(said):
+            return
+        if said.HasField("source_offset"):
+            made = said.source_offset, delivery.key
+            if made <= self._memory.made_row:
+                return
+            self._memory = self._memory.after_made_row(*made)
+        project_id = delivery.event.project_id
+        before = self._rows.get(project_id, said.dataset_id, said.global_key)
+        if said.only_new and before["known"]:
+            return
+        row: Fields = {**before, "known": True}
+        for field in ("ordinal", "width", "height"):
+            if said.HasField(field):
+                row[field] = getattr(said, field)
+        if said.asset_url:
+            row["asset_url"] = said.asset_url
+        if said.split in SPLIT_NAMES:
+            row["split"] = SPLIT_NAMES[said.split]
+        if said.metadata_json:
+            row["metadata"] = _metadata(said.metadata_json)
+        self._rows.put(row)
+        self._split_changed(delivery, project_id, said.dataset_id, before["split"], row["split"])
 
+    def delete(self, delivery: Delivery, said: DataRowDeleted) -> None:
+        """Delete a row: what is said of it here, truth and predictions by markers in their topics."""
+        if self._is_gone(said):
+            return
+        project_id = delivery.event.project_id
+        row = self._rows.get(project_id, said.dataset_id, said.global_key)
+        self._rows.put({**row, **_UNKNOWN})
+        self._split_changed(delivery, project_id, said.dataset_id, row["split"], UNASSIGNED)
+        deleted = RowDeleted(dataset_id=said.dataset_id, global_key=said.global_key)
+        marker = Marker(source_offset=delivery.offset, source=MARKER_SOURCE_DATA_ROWS, row_deleted=deleted)
+        for topic in (GROUND_TRUTH, PREDICTIONS):
+            event = _derived(delivery, f"{delivery.event.event_id}/{topic}")
+            event.marker.CopyFrom(marker)
+            self._markers.append(Outgoing(topic, delivery.key, event, self._partition))
 
-def _label(rows: _Rows, memory: RowsMemory, delivery: Delivery, fault: str | None) -> tuple[RowsMemory, str | None]:
-    """Take one more event of a row's truth. What is remembered then, and why it can't be taken.
-
-    A fault of one chunk is one of the whole.
-    """
-    said = delivery.event.ground_truth_replaced
-    before = memory.incomplete.get(delivery.key)
-    try:
+    def label(self, delivery: Delivery, said: GroundTruthReplaced, fault: str | None) -> None:
+        """Take one more event of a row's truth. A fault of one chunk is one of the whole."""
+        if self._is_gone(said):
+            return
+        before = self._memory.incomplete.get(delivery.key)
         come = follow(before, said)
-    except ChunkRefused as reason:
-        return memory, str(reason)
-    fault = fault or come.fault
-    if come is before:
-        return memory, fault
-    incomplete = {row: each for row, each in memory.incomplete.items() if row != delivery.key}
-    if fault is None:
-        if come.complete:
-            _put_label(rows, memory, delivery.event.project_id, said)
-        else:
-            incomplete[delivery.key] = come
-    if incomplete != memory.incomplete:
-        memory = replace(memory, incomplete=incomplete)
-    return memory, fault
+        fault = fault or come.fault
+        if come is not before:
+            whole = fault is not None or come.complete
+            self._memory = self._memory.with_chunks(delivery.key, None if whole else come)
+            if fault is None and come.complete:
+                self._put_label(delivery.event.project_id, said)
+        if fault is not None:
+            raise Invalid(fault)
+
+    def unlabel(self, delivery: Delivery, said: GroundTruthRemoved) -> None:
+        """A row is no longer labelled in the draft."""
+        self._memory = self._memory.with_chunks(delivery.key, None)
+        row = self._rows.get(delivery.event.project_id, said.dataset_id, said.global_key)
+        self._rows.put({**row, "labelled": _closed(row["labelled"], self._memory.draft(said.dataset_id))})
+
+    def end_import(self, project_id: str, said: ImportEnded) -> None:
+        """An import of truth has ended: where it was the whole truth, other rows are labelled no more."""
+        import_id = None if said.unlabel_others else said.import_id
+        self._memory = self._memory.without_chunks(project_id, said.dataset_id, import_id)
+        if not said.unlabel_others:
+            return
+        draft = self._memory.draft(said.dataset_id)
+        for row in self._rows.of_dataset(project_id, said.dataset_id):
+            if any(i["to"] is None and i["import_id"] != said.import_id for i in row["labelled"]):
+                self._rows.put({**row, "labelled": _closed(row["labelled"], draft)})
+
+    def mark(self, delivery: Delivery) -> None:
+        """Apply a marker, unless it repeats one."""
+        topic, project_id, marker = delivery.topic, delivery.event.project_id, delivery.event.marker
+        if self._memory.passed(topic, marker):
+            return
+        self._memory = self._memory.after_marker(topic, project_id, marker)
+        match marker.WhichOneof("what"):
+            case "run_created" if marker.run_created.run_id in self._memory.scoped_runs:
+                # Splits that were set before weren't told: who measured the run already may have missed them.
+                self._touched[marker.run_created.run_id] = delivery, True
+            case "dataset_deleted":
+                self._rows.drop_dataset(project_id, marker.dataset_deleted.dataset_id)
+            case "row_deleted":
+                gone = marker.row_deleted
+                row = self._rows.get(project_id, gone.dataset_id, gone.global_key)
+                self._rows.put({**row, "labelled": []})
+            case _:
+                pass
+
+    def outcome(self, refused: Sequence[Refused]) -> Outcome:
+        """What the batch amounts to."""
+        writes = self._rows.writes()
+        if self._memory is not self._before:
+            writes.append(Replace(ROW_PARTITIONS, self._memory.document(f"{ROWS_GROUP}/{self._partition}")))
+        return Outcome(writes, [*self._markers, *self._touches()], refused, self._memory)
+
+    def _put_label(self, project_id: str, said: GroundTruthReplaced) -> None:
+        row = self._rows.get(project_id, said.dataset_id, said.global_key)
+        if said.only_unlabelled and any(interval["to"] is None for interval in row["labelled"]):
+            return
+        draft = self._memory.draft(said.dataset_id)
+        ordinal = said.ordinal if said.HasField("ordinal") else None
+        opened = {"from": draft, "to": None, "ordinal": ordinal, "import_id": said.import_id or None}
+        self._rows.put({**row, "labelled": [*_closed(row["labelled"], draft), opened]})
+
+    def _is_gone(self, said: NamesARow) -> bool:
+        """Whether it is about a dataset that was deleted: that wins, whatever still comes."""
+        return said.dataset_id in self._memory.deleted_datasets
+
+    def _split_changed(self, cause: Delivery, project_id: str, dataset_id: str, before: str, after: str) -> None:
+        """Wake the owners of runs whose scope has another row now, or one less."""
+        if before == after:
+            return
+        for run_id, run in self._memory.scoped_runs.items():
+            here = (run.project_id, run.dataset_id) == (project_id, dataset_id)
+            if here and (before in run.splits) != (after in run.splits):
+                _, settled = self._touched.get(run_id, (cause, False))
+                self._touched[run_id] = cause, settled
+
+    def _touches(self) -> list[Outgoing]:
+        events: list[Outgoing] = []
+        for run_id, (cause, settled) in self._touched.items():
+            event = _derived(cause, f"{ROWS_GROUP}/{self._partition}/{cause.topic}/{cause.offset}/{run_id}")
+            event.run_touched.CopyFrom(RunTouched(run_id=run_id, row_partition=self._partition, settled=settled))
+            events.append(Outgoing(RUN_TOUCHED, run_id, event))
+        return events
 
 
-def _put_label(rows: _Rows, memory: RowsMemory, project_id: str, said: GroundTruthReplaced) -> None:
-    row = rows.get(project_id, said.dataset_id, said.global_key)
-    draft = memory.draft(said.dataset_id)
-    ordinal = said.ordinal if said.HasField("ordinal") else None
-    opened = {"from": draft, "to": None, "ordinal": ordinal, "import_id": said.import_id or None}
-    rows.put({**row, "labelled": [*_closed(row["labelled"], draft), opened]})
+def _derived(cause: Delivery, event_id: str) -> Event:
+    """An event that another gives rise to; a repeat has the same id."""
+    return Event(
+        event_id=event_id,
+        project_id=cause.event.project_id,
+        time_unix_ms=cause.event.time_unix_ms,
+        producer="ingest",
+        schema_version=SCHEMA_VERSION,
+        traceparent=cause.event.traceparent,
+    )
+
+
+def _metadata(text: bytes) -> Fields:
+    """Metadata from an event. Raises `Invalid`."""
+    try:
+        metadata = json.loads(text)
+    except ValueError:
+        raise Invalid("the metadata is not JSON") from None
+    if not isinstance(metadata, dict):
+        raise Invalid("the metadata is no JSON object")
+    if fault := json_fault(metadata):
+        raise Invalid(f"the metadata can't be kept: {fault}")
+    return cast(Fields, metadata)
 
 
 def _closed(labelled: Sequence[Fields], draft: int) -> list[Fields]:
@@ -254,46 +343,3 @@ def _closed(labelled: Sequence[Fields], draft: int) -> list[Fields]:
         for interval in labelled
         if interval["to"] is not None or interval["from"] < draft
     ]
-
-
-def _end_import(rows: _Rows, memory: RowsMemory, project_id: str, said: ImportEnded) -> RowsMemory:
-    memory = _forget(memory, project_id, said.dataset_id, None if said.unlabel_others else said.import_id)
-    if not said.unlabel_others:
-        return memory
-    draft = memory.draft(said.dataset_id)
-    for row in rows.of_dataset(project_id, said.dataset_id):
-        if any(i["to"] is None and i["import_id"] != said.import_id for i in row["labelled"]):
-            rows.put({**row, "labelled": _closed(row["labelled"], draft)})
-    return memory
-
-
-def _forget(memory: RowsMemory, project_id: str, dataset_id: str, import_id: str | None = None) -> RowsMemory:
-    """What has come of a dataset (by one import) will never be complete."""
-    if not memory.incomplete:
-        return memory
-    prefix = row_key(project_id, dataset_id, "")
-    kept = {
-        row: come
-        for row, come in memory.incomplete.items()
-        if not row.startswith(prefix) or import_id not in (None, come.import_id)
-    }
-    return replace(memory, incomplete=kept) if len(kept) < len(memory.incomplete) else memory
-
-
-def _waiting(row: str, come: ChunkedTruth) -> Fields:
-    return {"row": row, **asdict(come)}
-
-
-def _chunked(document: Mapping[str, Any]) -> ChunkedTruth:
-    return ChunkedTruth(document["import_id"], document["chunks"], document["come"], document["annotations"])
-
-
-def _marked(memory: RowsMemory, topic: str, project_id: str, marker: Marker) -> RowsMemory:
-    if marker.source_offset <= memory.markers.get(topic, -1):
-        return memory
-    drafts = memory.drafts
-    if marker.HasField("version_committed"):
-        committed = marker.version_committed
-        drafts = {**drafts, committed.dataset_id: committed.dataset_version + 1}
-        memory = _forget(memory, project_id, committed.dataset_id)
-    return RowsMemory({**memory.markers, topic: marker.source_offset}, drafts, memory.incomplete)

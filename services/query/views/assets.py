@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import mimetypes
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ from urllib.parse import quote
 from services.common.readmodel.collections import DATA_ROWS
 from services.common.runtime.errors import Problem, not_found
 from services.query.sources import Sources
+from services.query.thumbnails import Source, source
 
 _REMOTE = ("http://", "https://", "s3://", "gs://")
 
@@ -26,12 +28,29 @@ def asset_link(dataset_id: str, global_key: str, asset_url: str | None) -> str |
     """What a browser may follow: a remote asset's own address, or this service's path for a local one."""
     if not asset_url or is_remote(asset_url):
         return asset_url or None
-    return f"/v1/datasets/{quote(dataset_id, safe='')}/data-rows/{quote(global_key, safe='')}/asset"
+    return f"{_row_link(dataset_id, global_key)}/asset"
+
+
+def thumbnail_link(dataset_id: str, global_key: str, asset_url: str | None) -> str | None:
+    """This service's path for a small picture of a local asset."""
+    if not asset_url or is_remote(asset_url):
+        return None
+    return f"{_row_link(dataset_id, global_key)}/thumbnail"
+
+
+def _row_link(dataset_id: str, global_key: str) -> str:
+    return f"/v1/datasets/{quote(dataset_id, safe='')}/data-rows/{quote(global_key, safe='')}"
 
 
 def is_remote(asset_url: str) -> bool:
     """Whether an asset is somewhere else: this service never fetches it."""
     return asset_url.startswith(_REMOTE)
+
+
+async def thumbnail_source(sources: Sources, dataset_id: str, global_key: str, size: int) -> Source:
+    """The file of which a thumbnail is wanted."""
+    found = await asset(sources, dataset_id, global_key)
+    return await asyncio.to_thread(source, found.path, size)
 
 
 async def asset(sources: Sources, dataset_id: str, global_key: str) -> Asset:

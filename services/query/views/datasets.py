@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from services.common.readmodel.collections import DATASET_VERSIONS, DATASETS
-from services.common.runtime.errors import not_found
+from services.common.runtime.errors import Problem, not_found
 from services.query.answers import Answer, Page
 from services.query.reads import BY_NAME, Document, Reads
 
@@ -29,7 +29,7 @@ class DatasetVersion(Answer):
 
 async def dataset(reads: Reads, dataset_id: str) -> Dataset:
     """One dataset."""
-    return _dataset(await _document(reads, dataset_id))
+    return _dataset(await document(reads, dataset_id))
 
 
 async def datasets(
@@ -46,7 +46,7 @@ async def dataset_versions(
     reads: Reads, dataset_id: str, *, page_size: int, page_token: str | None = None
 ) -> Page[DatasetVersion]:
     """Committed versions of a dataset, the newest first."""
-    await _document(reads, dataset_id)
+    await document(reads, dataset_id)
     documents, token = await reads.listing(
         DATASET_VERSIONS,
         {"dataset_id": dataset_id},
@@ -57,11 +57,27 @@ async def dataset_versions(
     return Page(items=[_version(document) for document in documents], next_page_token=token)
 
 
-async def _document(reads: Reads, dataset_id: str) -> Document:
+async def dataset_version(reads: Reads, dataset_id: str, version: int) -> DatasetVersion:
+    """One committed version."""
+    await document(reads, dataset_id)
+    found = await reads.one(DATASET_VERSIONS, dataset_id, str(version))
+    if found is None:
+        raise _no_version()
+    return _version(found)
+
+
+async def document(reads: Reads, dataset_id: str, version: int | None = None) -> Document:
+    """A dataset as it is stored. A version has to be a committed one, or the draft."""
     found = await reads.one(DATASETS, dataset_id)
     if found is None:
         raise not_found("dataset")
+    if version not in (None, found["draft"]) and await reads.one(DATASET_VERSIONS, dataset_id, str(version)) is None:
+        raise _no_version()
     return found
+
+
+def _no_version() -> Problem:
+    return not_found("version of this dataset", "GET /v1/datasets/{dataset_id}/versions lists those that are committed")
 
 
 def _dataset(document: Document) -> Dataset:

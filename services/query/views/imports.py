@@ -35,6 +35,7 @@ class Rejection(Answer):
     code: str = Field(description="the kind of error; never changes its meaning")
     message: str
     where: str | None = Field(default=None, description="the place inside the item")
+    uuid: str | None = Field(default=None, description="the item's own, where it has one")
 
 
 class ImportProgress(Answer):
@@ -58,7 +59,7 @@ class ImportJob(Answer):
     rejected: int
     measured: bool
     failure: str | None
-    rejections: list[Rejection] = Field(description="the first twenty; GET /v1/imports/{job}/errors has all")
+    rejections: list[Rejection] = Field(description="the first twenty; GET /v1/imports/{job}/errors has up to 100,000")
     warnings: dict[str, int] = Field(description="what was taken although it is odd, and how often")
     progress: ImportProgress
     begun_unix_ms: int
@@ -66,13 +67,13 @@ class ImportJob(Answer):
 
 
 async def import_job(sources: Sources, job: str, *, wait: float = 0.0) -> ImportJob:
-    """An import. With `wait`, answers when it is measured or has failed, or after so many seconds."""
+    """An import. With `wait`, answers when it is measured or never will be, or after so many seconds."""
     deadline = asyncio.get_running_loop().time() + wait
     pause = SHORTEST_PAUSE
     while True:
-        answer = await _import_job(sources, job)
+        answer, measurable = await _import_job(sources, job)
         remaining = deadline - asyncio.get_running_loop().time()
-        if answer.measured or answer.state == "FAILED" or remaining <= 0 or sources.stopping.is_set():
+        if answer.measured or not measurable or remaining <= 0 or sources.stopping.is_set():
             return answer
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(sources.stopping.wait(), min(pause, remaining))
@@ -80,7 +81,7 @@ async def import_job(sources: Sources, job: str, *, wait: float = 0.0) -> Import
 
 
 async def import_errors(reads: Reads, job: str) -> AsyncIterator[Rejection]:
-    """All rejected items of an import, in the order of the file."""
+    """The rejected items of an import that are kept, in the order of the file."""
     if await reads.one(IMPORTS, job) is None:
         raise _absent()
     return _rejections(reads, job)
@@ -91,7 +92,8 @@ async def _rejections(reads: Reads, job: str) -> AsyncIterator[Rejection]:
         yield _rejection(document)
 
 
-async def _import_job(sources: Sources, job: str) -> ImportJob:
+async def _import_job(sources: Sources, job: str) -> tuple[ImportJob, bool]:
+    """An import, and whether it is measured or may still be: not if it failed, or its run was deleted."""
     reads = sources.reads
     document = await reads.one(IMPORTS, job)
     if document is None:
@@ -106,7 +108,7 @@ async def _import_job(sources: Sources, job: str) -> ImportJob:
     )
     live = live or {}
     counts = document if ended else live
-    return ImportJob(
+    answer = ImportJob(
         job=job,
         state=document["state"],
         dataset_id=document["dataset_id"],
@@ -116,7 +118,7 @@ async def _import_job(sources: Sources, job: str) -> ImportJob:
         mode=document["mode"],
         accepted=counts.get("accepted", 0),
         rejected=counts.get("rejected", 0),
-        measured=is_measured,
+        measured=bool(is_measured),
         failure=document["failure"],
         rejections=[_rejection(error) for error in errors],
         warnings=dict(live.get("warnings", {})),
@@ -124,10 +126,11 @@ async def _import_job(sources: Sources, job: str) -> ImportJob:
         begun_unix_ms=document["begun_unix_ms"],
         ended_unix_ms=document["ended_unix_ms"],
     )
+    return answer, answer.state != "FAILED" and is_measured is not None
 
 
-async def _measured(sources: Sources, job: Document) -> bool:
-    """Whether what the import said is in the numbers. Progress alone tells."""
+async def _measured(sources: Sources, job: Document) -> bool | None:
+    """Whether what the import said is in the numbers: progress alone tells. None: its run is gone."""
     if job["state"] != "FINISHED":
         return False
     reads = sources.reads
@@ -136,9 +139,10 @@ async def _measured(sources: Sources, job: Document) -> bool:
         return applied(job, await reads.progress(group, sources.row_partitions), topic=topic)
     run, summary = await asyncio.gather(reads.one(MODEL_RUNS, job["run_id"]), reads.one(RUN_SUMMARIES, job["run_id"]))
     if run is None or summary is None:
-        return False
+        return None if run is None else False
     version = await reads.one(DATASET_VERSIONS, run["dataset_id"], str(run["dataset_version"]))
-    return measured(job, run, version, summary["version"], sources.row_partitions)
+    scoped = not run.get("splits") or in_scope(run, summary["scope_version"] or {}, sources.row_partitions)
+    return scoped and measured(job, run, version, summary["version"], sources.row_partitions)
 
 
 def measured(
@@ -151,6 +155,14 @@ def measured(
         for partition in range(row_partitions)
     )
     return marked and applied(job, summary_version, topic=PREDICTIONS)
+
+
+def in_scope(run: Document, scope_version: Progress, row_partitions: int) -> bool:
+    """Whether a summary rests on the splits of all rows that were there when its run was made."""
+    return all(
+        _marker(scope_version, partition, DATA_ROWS_TOPIC) >= run["source_offset"]
+        for partition in range(row_partitions)
+    )
 
 
 def applied(job: Document, progress: Progress, *, topic: str) -> bool:
@@ -171,6 +183,7 @@ def _rejection(document: Document) -> Rejection:
         code=document["code"],
         message=document["message"],
         where=document.get("where"),
+        uuid=document.get("uuid"),
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from services.common.readmodel.collections import ONTOLOGIES
 from services.common.runtime.errors import not_found
+from services.query import tokens
 from services.query.answers import Answer, Page
 from services.query.reads import BY_NAME, Document, Reads
 
@@ -19,7 +20,7 @@ class OntologyClass(Answer):
 
 
 class Ontology(Answer):
-    """The classes of one version of an ontology: here the latest."""
+    """The classes of one version of an ontology."""
 
     ontology_id: str
     name: str
@@ -33,6 +34,40 @@ async def ontology(reads: Reads, ontology_id: str) -> Ontology:
     if found is None:
         raise not_found("ontology")
     return _ontology(found)
+
+
+async def ontology_version(reads: Reads, ontology_id: str, version: int) -> Ontology:
+    """One version of an ontology, which never changes."""
+    found = await reads.one(ONTOLOGIES, ontology_id)
+    if found is None:
+        raise not_found("ontology")
+    for there in found["versions"]:
+        if there["version"] == version:
+            return _ontology({**found, "versions": [there]})
+    raise not_found("version of this ontology", f"its latest is {found['versions'][-1]['version']}")
+
+
+async def ontology_versions(
+    reads: Reads, ontology_id: str, *, page_size: int, page_token: str | None = None
+) -> Page[Ontology]:
+    """Versions of an ontology, the newest first."""
+    found = await reads.one(ONTOLOGIES, ontology_id)
+    if found is None:
+        raise not_found("ontology")
+    asked = tokens.question("ontology-versions", {"ontology_id": ontology_id})
+    match tokens.read(asked, page_token):
+        case None:
+            versions: list[Document] = found["versions"]
+        case [int(reached)]:
+            versions = [there for there in found["versions"] if there["version"] < reached]
+        case _:
+            raise tokens.refused()
+    page = versions[::-1][:page_size]
+    more = len(versions) > page_size
+    return Page(
+        items=[_ontology({**found, "versions": [there]}) for there in page],
+        next_page_token=tokens.write(asked, [page[-1]["version"]]) if more else None,
+    )
 
 
 async def ontologies(

@@ -38,6 +38,8 @@ class Run(Answer):
     dataset_version: int
     ontology_id: str
     ontology_version: int
+    splits: list[str] = Field(description="only labelled rows of these are in its scope; none: all labelled rows")
+    accepts_new_rows: bool = Field(description="rows that the dataset doesn't have are made when it predicts on them")
     state: str = Field(description="`open`, or `sealed`: takes no more predictions")
     config: dict[str, Any] | None
     open_import: str | None = Field(description="the import that is writing the run now")
@@ -72,13 +74,21 @@ async def runs(
     name: str | None = None,
     model_id: str | None = None,
     dataset_id: str | None = None,
+    dataset_version: int | None = None,
+    state: str | None = None,
     page_size: int,
     page_token: str | None = None,
 ) -> Page[Run]:
     """Runs, the newest first."""
     documents, token = await reads.listing(
         MODEL_RUNS,
-        {"name": name, "model_id": model_id, "dataset_id": dataset_id},
+        {
+            "name": name,
+            "model_id": model_id,
+            "dataset_id": dataset_id,
+            "dataset_version": dataset_version,
+            "state": state,
+        },
         order=(("created_unix_ms", -1),),
         page_size=page_size,
         page_token=page_token,

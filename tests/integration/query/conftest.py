@@ -21,6 +21,7 @@ from services.query.passthrough import Ingest
 from services.query.peers import Peers
 from services.query.reads import Reads
 from services.query.sources import Sources
+from services.query.thumbnails import Thumbnails
 from tests.integration.query.world import PARTITIONS, World
 from tests.unit.evaluation.synthetic import coco
 
@@ -67,9 +68,10 @@ async def opened(
     asset_root: Path | None = None,
     peers: Mapping[str, str] | None = None,
     ingest: Ingest | None = None,
+    thumbnails: Thumbnails | None = None,
 ) -> AsyncIterator[Api]:
     columns = Columns(store, 1 << 30)
-    sources = Sources(Reads(store), columns, Peers(peers or {}), PARTITIONS, asset_root)
+    sources = Sources(Reads(store), columns, Peers(peers or {}), PARTITIONS, asset_root, thumbnails or Thumbnails())
     routers = (rest.front(sources), rest.reading(sources), rest.writing(ingest or Ingest("")))
     writes = Writes(partial(sources.peers.description, "ingest"))
     app = http_app("query", routers, Health(), lambda app: rest.describe(app, writes))

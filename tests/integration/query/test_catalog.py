@@ -78,3 +78,34 @@ async def test_openapi_describes_every_read(shared: Api):
         assert "HTTPValidationError" not in str(methods)
     assert "/v1/model-runs/{run_id}/metrics" in described["paths"]
     assert described["info"]["title"] == "Sightline"
+
+
+async def test_filters_by_what_a_run_is_measured_on(shared: Api):
+    for asked, found in [
+        ({"dataset_version": 1}, 1),
+        ({"dataset_version": 2}, 0),
+        ({"state": "open"}, 1),
+        ({"state": "sealed"}, 0),
+    ]:
+        assert len((await shared.get("/v1/model-runs", **asked))["items"]) == found
+    run = await shared.get("/v1/model-runs/run_1")
+    assert (run["splits"], run["accepts_new_rows"], run["state"]) == ([], False, "open")
+
+
+async def test_versions_one_by_one(shared: Api, world: World):
+    listed = await shared.get(f"/v1/datasets/{DATASET}/versions")
+    assert await shared.get(f"/v1/datasets/{DATASET}/versions/1") == listed["items"][0]
+    for absent in (2, 7):
+        assert await shared.refused(f"/v1/datasets/{DATASET}/versions/{absent}") == (404, "not-found")
+    ontology = await shared.get(f"/v1/ontologies/{ONTOLOGY}")
+    assert await shared.get(f"/v1/ontologies/{ONTOLOGY}/versions/1") == ontology
+    assert (await shared.get(f"/v1/ontologies/{ONTOLOGY}/versions"))["items"] == [ontology]
+    assert await shared.refused(f"/v1/ontologies/{ONTOLOGY}/versions/2") == (404, "not-found")
+    assert await shared.refused("/v1/ontologies/none/versions") == (404, "not-found")
+
+
+async def test_there_is_one_project(shared: Api):
+    project = {"project_id": "default", "name": "default"}
+    assert (await shared.get("/v1/projects"))["items"] == [project]
+    assert await shared.get("/v1/projects/default") == project
+    assert await shared.refused("/v1/projects/other") == (404, "not-found")

@@ -64,6 +64,12 @@ async def test_waiting_ends_when_it_has_failed(api: Api, store: ReadModel, world
         assert (await waiting)["failure"] == "broken"
 
 
+async def test_nobody_waits_for_a_run_that_was_deleted(api: Api, store: ReadModel, world: World):
+    await store.write([Replace("imports", world.import_document("imp_2", run_id="run_gone"))])
+    async with asyncio.timeout(20):
+        assert (await api.get("/v1/imports/imp_2", wait=30))["measured"] is False
+
+
 async def test_waiting_ends_when_the_service_stops(api: Api, store: ReadModel, world: World):
     await store.write([Replace("run_summaries", world.summary(4) | {"version": {}})])
     waiting = await long_wait(api, "imp_1")
@@ -95,6 +101,7 @@ async def test_all_rejected_items_are_lines(api: Api, store: ReadModel):
             "code": "bad-box",
             "message": "a box has a negative size",
             "where": "bbox",
+            **({"uuid": f"{n:032}"} if n % 2 else {}),
         }
         for n in range(1, 2_501)
     ]
@@ -102,7 +109,9 @@ async def test_all_rejected_items_are_lines(api: Api, store: ReadModel):
     answer = await api.client.get("/v1/imports/imp_1/errors")
     assert answer.headers["content-type"] == "application/x-ndjson"
     lines = [json.loads(line) for line in answer.text.splitlines()]
-    assert lines == [{k: error[k] for k in ("number", "code", "message", "where")} for error in errors]
+    assert lines == [
+        {**{k: error[k] for k in ("number", "code", "message", "where")}, "uuid": error.get("uuid")} for error in errors
+    ]
     assert [item["number"] for item in (await api.get("/v1/imports/imp_1"))["rejections"]] == list(range(2, 42, 2))
 
 

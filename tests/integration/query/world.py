@@ -121,6 +121,8 @@ class World:
             "dataset_version": 1,
             "ontology_id": ONTOLOGY,
             "ontology_version": 1,
+            "splits": [],
+            "accepts_new_rows": False,
             "state": "open",
             "config": {"epochs": 3},
             "open_import": None,

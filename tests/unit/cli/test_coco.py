@@ -70,7 +70,7 @@ def wanted(tmp_path: Path) -> Wanted:
 
 
 def send(server: FakeServer, wanted: Wanted, steps: Steps, *, wait: bool = False) -> Imported:
-    with Client("http://test", transport=server.transport()) as client:
+    with Client("http://test", retries=0, transport=server.transport()) as client:
         return import_files(client, wanted, steps, wait=wait)
 
 
@@ -239,7 +239,7 @@ def test_a_name_of_several_runs_ends_with_their_ids(server: FakeServer) -> None:
         server.runs.append(
             {"run_id": f"run_{number}", "name": "same", "model_id": "m", "dataset_id": "d", "dataset_version": 1}
         )
-    with Client("http://test", transport=server.transport()) as client:
+    with Client("http://test", retries=0, transport=server.transport()) as client:
         with pytest.raises(Stop, match="run_0, run_1") as refused:
             find_run(client, "same")
         assert refused.value.code == Exit.REFUSED

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from services.common.documents import Read, Replace
+from services.common.documents import Delete, DeleteMany, Read, Replace, UpdateMany
 from services.common.eventlog.handling import Batch, Delivery, Handler, Outcome, Outgoing
 from services.common.eventlog.topics import CATALOG, DATA_ROWS, GROUND_TRUTH
 from services.ingest.handlers import CatalogHandler, RowsHandler
@@ -31,8 +31,17 @@ class FakeStore:
 
     def write(self, outcome: Outcome) -> None:
         for write in outcome.writes:
-            assert isinstance(write, Replace)
-            self.collections[write.collection][write.document["_id"]] = copy.deepcopy(dict(write.document))
+            documents = self.collections[write.collection]
+            match write:
+                case Replace():
+                    documents[write.document["_id"]] = copy.deepcopy(dict(write.document))
+                case Delete():
+                    documents.pop(write.id, None)
+                case DeleteMany():
+                    for id in [id for id, document in documents.items() if matches(document, write.filter)]:
+                        del documents[id]
+                case UpdateMany():
+                    raise AssertionError("ingest updates no documents in place")
 
 
 def matches(document: Any, filter: Any) -> bool:

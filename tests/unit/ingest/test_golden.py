@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -119,20 +121,46 @@ def test_the_catalog_understands_its_requests_and_tells_by_markers(catalog: Any)
         "create_model_run",
         "begin_import",
         "end_import",
+        "update_ontology",
+        "update_dataset",
+        "update_model",
+        "update_model_run",
+        "create_run_config",
+        "delete_run_config",
+        "seal_model_run",
+        "reopen_model_run",
     )
-    told: dict[str, Event] = {}
-    for name in order:
-        event = golden(f"catalog_{name}")
-        outcome = catalog.apply((CATALOG, event.project_id, event))
-        assert not outcome.refused
-        told |= {e.event.marker.WhichOneof("what"): e.event for e in outcome.events}
+    told = apply_requests(catalog, order)
     decisions = catalog.store.collections["catalog_decisions"].values()
-    assert [d["outcome"] for d in decisions] == ["created"] * 7 + ["done"]
+    outcomes = {d["request_id"].removeprefix("key-golden-"): d["outcome"] for d in decisions}
+    made = ("create_", "commit_", "begin_")
+    assert outcomes == {name: "created" if name.startswith(made) else "done" for name in order}
+    for name in ("delete_model_run", "delete_model", "delete_dataset_version", "delete_dataset"):
+        told |= apply_requests(copy.deepcopy(catalog), [name])
+    told.pop("run_created", None)
     for what, event in told.items():
         expected = golden(f"marker_{what}")
         assert (event.producer, event.schema_version) == (expected.producer, expected.schema_version)
         event.marker.source_offset = expected.marker.source_offset
         assert event.marker == expected.marker
+
+
+def test_a_new_run_is_told_with_its_classes(catalog: Any) -> None:
+    names = ("create_ontology", "create_ontology_version", "create_dataset", "create_model", "create_model_run")
+    marker = apply_requests(catalog, names)["run_created"].marker
+    marker.source_offset = 17
+    assert marker == golden("marker_run_created_classes").marker
+
+
+def apply_requests(catalog: Any, names: Iterable[str]) -> dict[str, Event]:
+    """Apply golden requests; the last marker of each kind that they gave rise to."""
+    told: dict[str, Event] = {}
+    for name in names:
+        event = golden(f"catalog_{name}")
+        outcome = catalog.apply((CATALOG, event.project_id, event))
+        assert not outcome.refused
+        told |= {e.event.marker.WhichOneof("what"): e.event for e in outcome.events}
+    return told
 
 
 def test_rows_understand_what_they_read(rows: Any) -> None:

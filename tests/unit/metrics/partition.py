@@ -32,6 +32,10 @@ def matches(document: Mapping[str, Any], filter: Mapping[str, Any]) -> bool:
                     fits = value is not None and value >= operand
                 case "$lt":
                     fits = value is not None and value < operand
+                case "$lte":
+                    fits = value is not None and value <= operand
+                case "$gt":
+                    fits = value is not None and value > operand
                 case _:
                     raise AssertionError(operator)
             if not fits:

@@ -4,17 +4,31 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
+from hashlib import md5
 
 import numpy as np
 
 from services.common.eventlog.handling import Delivery
 from services.common.eventlog.partitioner import partition_of
-from services.common.eventlog.topics import GROUND_TRUTH, PREDICTIONS, row_key
+from services.common.eventlog.topics import DATA_ROWS, GROUND_TRUTH, PREDICTIONS, row_key
+from sightline.wire.events.v1.data_rows_pb2 import DataRowDeleted, DataRowUpserted
 from sightline.wire.events.v1.event_pb2 import Event
-from sightline.wire.events.v1.ground_truth_pb2 import BoxTruths, GroundTruthReplaced
+from sightline.wire.events.v1.ground_truth_pb2 import BoxTruths, GroundTruthRemoved, GroundTruthReplaced
 from sightline.wire.events.v1.imports_pb2 import ImportEnded
-from sightline.wire.events.v1.markers_pb2 import Marker, RunCreated, VersionCommitted
+from sightline.wire.events.v1.markers_pb2 import (
+    MARKER_SOURCE_DATA_ROWS,
+    DatasetDeleted,
+    Marker,
+    RowDeleted,
+    RunCreated,
+    RunReopened,
+    RunsDeleted,
+    RunSealed,
+    VersionCommitted,
+    VersionDeleted,
+)
 from sightline.wire.events.v1.predictions_pb2 import (
+    IMPORT_MODE_ADD,
     IMPORT_MODE_REPLACE,
     IMPORT_MODE_UPSERT,
     BoxPredictions,
@@ -77,8 +91,19 @@ def in_chunks(whole: Event, sizes: Sequence[int]) -> list[Event]:
 
 
 def upsert(
-    key: str, run: str, boxes: Sequence[Prediction] = (), *, uuids=(), import_id="", replace=False, dataset=DATASET
+    key: str,
+    run: str,
+    boxes: Sequence[Prediction] = (),
+    *,
+    uuids=(),
+    import_id="",
+    replace=False,
+    add=False,
+    dataset=DATASET,
 ):
+    """Outside an import predictions have uuids: here by content, and which occurrence of it each is."""
+    if not import_id and not uuids:
+        uuids = [md5(f"{box} {boxes[:n].count(box)}".encode()).digest() for n, box in enumerate(boxes)]
     columns = BoxPredictions(
         count=len(boxes),
         class_ids=np.array([b[0] for b in boxes], "<i4").tobytes(),
@@ -91,7 +116,7 @@ def upsert(
         global_key=key,
         run_id=run,
         import_id=import_id,
-        mode=IMPORT_MODE_REPLACE if replace else IMPORT_MODE_UPSERT,
+        mode=IMPORT_MODE_ADD if add else IMPORT_MODE_REPLACE if replace else IMPORT_MODE_UPSERT,
         boxes=columns,
     )
     return event(predictions_upserted=said)
@@ -109,14 +134,54 @@ def ended(import_id: str, *, run="", unlabel_others=False, dataset=DATASET) -> E
     )
 
 
-def created(run: str, version: int, source: int, dataset=DATASET) -> Event:
-    made = RunCreated(run_id=run, dataset_id=dataset, dataset_version=version)
-    return event(marker=Marker(source_offset=source, run_created=made))
+def marker(source: int, **what) -> Event:
+    return event(marker=Marker(source_offset=source, **what))
+
+
+def created(run: str, version: int, source: int, dataset=DATASET, **more) -> Event:
+    return marker(source, run_created=RunCreated(run_id=run, dataset_id=dataset, dataset_version=version, **more))
 
 
 def committed(version: int, source: int, dataset=DATASET) -> Event:
-    done = VersionCommitted(dataset_id=dataset, dataset_version=version)
-    return event(marker=Marker(source_offset=source, version_committed=done))
+    return marker(source, version_committed=VersionCommitted(dataset_id=dataset, dataset_version=version))
+
+
+def sealed(run: str, source: int) -> Event:
+    return marker(source, run_sealed=RunSealed(run_id=run))
+
+
+def reopened(run: str, source: int) -> Event:
+    return marker(source, run_reopened=RunReopened(run_id=run))
+
+
+def runs_deleted(runs: Sequence[str], source: int) -> Event:
+    return marker(source, runs_deleted=RunsDeleted(run_ids=runs))
+
+
+def version_deleted(version: int, runs: Sequence[str], source: int, dataset=DATASET) -> Event:
+    gone = VersionDeleted(dataset_id=dataset, dataset_version=version, run_ids=runs)
+    return marker(source, version_deleted=gone)
+
+
+def dataset_deleted(runs: Sequence[str], source: int, dataset=DATASET) -> Event:
+    return marker(source, dataset_deleted=DatasetDeleted(dataset_id=dataset, run_ids=runs))
+
+
+def row_deleted(key: str, source: int, dataset=DATASET) -> Event:
+    gone = RowDeleted(dataset_id=dataset, global_key=key)
+    return event(marker=Marker(source_offset=source, source=MARKER_SOURCE_DATA_ROWS, row_deleted=gone))
+
+
+def data_row(key: str, dataset=DATASET, **said) -> Event:
+    return event(data_row_upserted=DataRowUpserted(dataset_id=dataset, global_key=key, **said))
+
+
+def data_row_deleted(key: str, dataset=DATASET) -> Event:
+    return event(data_row_deleted=DataRowDeleted(dataset_id=dataset, global_key=key))
+
+
+def removed(key: str, dataset=DATASET) -> Event:
+    return event(ground_truth_removed=GroundTruthRemoved(dataset_id=dataset, global_key=key))
 
 
 def uuid(number: int) -> bytes:
@@ -125,6 +190,8 @@ def uuid(number: int) -> bytes:
 
 def key_of(said: Event) -> str:
     payload = getattr(said, said.WhichOneof("payload"))
+    if said.marker.HasField("row_deleted"):
+        payload = said.marker.row_deleted
     if hasattr(payload, "global_key"):
         return row_key(said.project_id, payload.dataset_id, payload.global_key)
     return said.project_id
@@ -132,14 +199,16 @@ def key_of(said: Event) -> str:
 
 def topic_of(said: Event) -> str:
     match said.WhichOneof("payload"):
-        case "ground_truth_replaced":
+        case "ground_truth_replaced" | "ground_truth_removed":
             return GROUND_TRUTH
+        case "data_row_upserted" | "data_row_deleted":
+            return DATA_ROWS
         case "predictions_upserted" | "predictions_deleted":
             return PREDICTIONS
         case "import_ended":
             return PREDICTIONS if said.import_ended.run_id else GROUND_TRUTH
         case _:
-            return PREDICTIONS if said.marker.HasField("run_created") else GROUND_TRUTH
+            return PREDICTIONS if said.marker.WhichOneof("what").startswith("run") else GROUND_TRUTH
 
 
 def deliveries(topic: str, partition: int, events: Sequence[Event]) -> list[Delivery]:

@@ -11,8 +11,11 @@ from services.common.eventlog.decoding import arrive
 from services.common.eventlog.handling import Batch, Delivery
 from services.common.eventlog.partitioner import partition_of
 from services.common.eventlog.port import Record
-from services.common.eventlog.topics import RUN_TOUCHED, topics
+from services.common.eventlog.topics import DATA_ROWS, PREDICTIONS, RUN_TOUCHED, topics
+from services.ingest.handlers import RowsHandler as DataRowsHandler
+from services.ingest.handlers.row_memory import RowsMemory
 from services.metrics.run_owner import RunsHandler
+from services.metrics.touches import new_row_event
 from sightline.wire.events.v1.event_pb2 import Event
 from tests.unit.metrics.partition import Partition
 from tests.unit.metrics.saying import PARTITIONS, key_of, topic_of
@@ -71,3 +74,16 @@ def test_a_touch_is_taken_by_the_run_owner():
     summary = {"_id": f"default/{delivery.event.run_touched.run_id}"}
     outcome = RunsHandler().handle(Batch(delivery.partition, [delivery]), {"run_summaries": [summary]}, None)
     assert [write.document for write in outcome.writes] == [summary]
+
+
+def test_a_row_that_a_run_makes():
+    """As ingest takes it."""
+    golden_event = Event.FromString((GOLDEN / "data_row_made.bin").read_bytes())
+    spoken = Event(project_id="default", time_unix_ms=1760000000000)
+    made = new_row_event(Delivery(PREDICTIONS, 1, 41, "", spoken), "ds_golden", "a/ü 1.jpg")
+    assert made == golden_event
+    outcome = DataRowsHandler(1).handle(
+        Batch(0, [Delivery(DATA_ROWS, 0, 0, "default/ds_golden/a/ü 1.jpg", golden_event)]), {}, RowsMemory()
+    )
+    assert not outcome.refused
+    assert outcome.memory.made_row == (41, "default/ds_golden/a/ü 1.jpg")

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from services.common.eventlog.handling import Delivery
 from services.common.eventlog.partitioner import partition_of
 from services.common.eventlog.placement import partitions_of
-from services.common.eventlog.topics import PREDICTIONS
+from services.common.eventlog.topics import GROUND_TRUTH, PREDICTIONS
 from sightline.domain.kinds import BOX as BOX_KIND
 from tests.unit.metrics.partition import Partition
 from tests.unit.metrics.saying import NAN, created, delete, deliveries, key_of, keys_of, topic_of, truth, upsert
@@ -50,6 +50,7 @@ CASES = {
     "short boxes": (change(prediction(), boxes=b""), "boxes"),
     "long confidences": (change(prediction(), confidences=b"\0" * 24), "confidences"),
     "short uuids": (change(prediction(), uuids=b"\0" * 16), "uuids"),
+    "no uuids outside an import": (change(prediction(), uuids=b""), "need uuids"),
     "uuids to delete": (delete(KEY, "run_a", [b"\0" * 15]), "uuids"),
     "no run": (upsert(KEY, "", []), "run_id"),
     "slash in a run": (upsert(KEY, "a/b", []), "run_id"),
@@ -95,7 +96,18 @@ def test_a_key_that_is_not_the_payloads():
 
 
 def test_a_key_on_the_wrong_partition():
-    outcome = Partition().feed(deliveries(PREDICTIONS, 0, [upsert(ELSEWHERE, "run_a", [])]))
+    said = upsert(ELSEWHERE, "run_a", [(1, BOX, 0.5)])
+    partition = Partition()
+    outcome = partition.feed(deliveries(PREDICTIONS, 0, [said, upsert(GOOD, "run_a", [(1, BOX, 0.5)])]))
+    assert not outcome.refused
+    [moved] = [event for event in outcome.events if event.topic == PREDICTIONS]
+    assert (moved.topic, moved.key, moved.partition, moved.event) == (PREDICTIONS, key_of(said), 1, said)
+    assert outcome.moved == 1
+    assert [document["global_key"] for document in partition.store["run_rows"].values()] == [GOOD]
+
+
+def test_truth_on_the_wrong_partition():
+    outcome = Partition().feed(deliveries(GROUND_TRUTH, 0, [truth(ELSEWHERE)]))
     assert "belongs to partition 1" in outcome.refused[0].reason
 
 

@@ -7,7 +7,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from services.common.eventlog.handling import Batch
+from services.common.documents import Delete
+from services.common.eventlog.handling import Batch, Outcome
 from services.common.readmodel.columns import UnknownRun
 from services.metrics.pacing import RunPacing
 from services.metrics.run_owner import Measuring, RunsHandler
@@ -45,7 +46,7 @@ class FakeColumns:
         truth["annotations"] = [{"image_id": 1, "category_id": 1, "bbox": BOX, "area": 100.0, "iscrowd": 0}]
         results = [{"image_id": 1, "category_id": 1, "bbox": BOX, "score": 0.9}]
         evidence, _ = evidence_of_coco(truth, results)
-        self.current = SimpleNamespace(evidence=evidence, progress=AT_6)
+        self.current = SimpleNamespace(evidence=evidence, progress=AT_6, accepted=None)
 
     @contextlib.asynccontextmanager
     async def run(self, project_id: str, run_id: str):
@@ -54,20 +55,29 @@ class FakeColumns:
         self.steps.append(("look at", project_id, run_id))
         yield self
 
-    async def reach(self, revs, timeout: float) -> None:
+    splits = ()
+
+    async def reach(self, revs, timeout: float, accepted) -> None:
         self.steps.append(("reach", dict(revs)))
 
 
-async def summaries_of(columns: FakeColumns, *touches) -> list[dict]:
-    async def row_progress():
+async def outcome_of(columns: FakeColumns, *touches, deleted=()) -> Outcome:
+    async def row_progress(_group: str):
         columns.steps.append("standing")
         return AT_5
 
-    measuring = Measuring(columns, row_progress, RunPacing(1), Clock())  # pyright: ignore
+    async def is_deleted(run_id: str) -> bool:
+        return run_id in deleted
+
+    measuring = Measuring(columns, row_progress, is_deleted, RunPacing(1), Clock())  # pyright: ignore
     batch = Batch(0, touches)
     outcome = RunsHandler().handle(batch, await measuring(batch, None), None)
     assert not outcome.events
-    return [write.document for write in outcome.writes]  # pyright: ignore
+    return outcome
+
+
+async def summaries_of(columns: FakeColumns, *touches) -> list[dict]:
+    return [write.document for write in (await outcome_of(columns, *touches)).writes]  # pyright: ignore
 
 
 async def test_trace_10_polled_first_then_looked_and_never_less_than_mongodb_holds():
@@ -90,6 +100,15 @@ async def test_a_run_that_nobody_knows_is_measured_as_nothing_where_mongodb_stoo
 async def test_each_run_of_a_batch_once():
     found = await summaries_of(FakeColumns([]), touch("a"), touch("b"), touch("a"))
     assert [summary["run_id"] for summary in found] == ["a", "b"]
+
+
+async def test_the_summary_of_a_deleted_run_is_taken_away():
+    """Whoever stored one meanwhile: the deletion touches the run after it is stored, so this comes once more."""
+    steps: list = []
+    outcome = await outcome_of(FakeColumns(steps), touch("run_gone"), touch("run_a"), deleted=["run_gone"])
+    assert outcome.writes[0] == Delete("run_summaries", "default/run_gone")
+    assert [write.document["run_id"] for write in outcome.writes[1:]] == ["run_a"]  # pyright: ignore
+    assert ("look at", "default", "run_gone") not in steps
 
 
 def test_nothing_has_the_form_of_something():

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from services.common.eventlog.topics import PREDICTIONS
-from services.metrics.identity import content_identities
+from sightline.identity import content_identities, identities_said
 from tests.unit.metrics.partition import Partition
 from tests.unit.metrics.saying import NAN, created, delete, deliveries, keys_of, upsert, uuid
 
@@ -152,3 +152,11 @@ def test_the_identity_of_content_never_changes():
     found = content_identities(classes, boxes, np.array([NAN, -NAN, 0.5])).tobytes()
     assert found[:16] == found[16:32]
     assert found[16:].hex() == "f0a3c33c33cfd39f230a5a93d5408e4125fdf40f85a8412cec3485ee1cac22f9"
+
+
+def test_identities_of_what_is_said_together_are_those_that_a_row_then_has(row):
+    said = [(1, A, 0.9), (1, B, NAN), (1, A, 0.9), (2, A, -0.0), (1, A, 0.9)]
+    row.say(*said, import_id="imp")
+    columns = (np.array([box[i] for box in said], kind) for i, kind in enumerate(("i4", "f8", "f8")))
+    identities = identities_said(*columns)
+    assert sorted(identity.tobytes() for identity in identities) == sorted(row.uuids)

@@ -170,7 +170,7 @@ def test_a_name_may_hold_anything() -> None:
     truths = truth_table(1, [truth_change("put", name, 1)])
     run = run_table([run_change("put", name, 4)])
 
-    columns = JoinedRun(run, truths).at({})
+    columns = JoinedRun(run, truths).at({}, {})
 
     assert columns.rows == [name]
     assert columns.evidence.prediction_rows.count.tolist() == [4]
@@ -183,7 +183,7 @@ def test_rows_find_each_other_whichever_comes_first() -> None:
     for truth_name, run_name in (("a", "b"), ("b", "c"), ("c", "a"), ("d", "e")):
         truths.follow([truth_change("put", truth_name, 1, ordinal=ord(truth_name))])
         run.follow([run_change("put", run_name, 2)])
-        columns = joined.at({})
+        columns = joined.at({}, {})
         seen.append((columns.evidence.prediction_rows.count.tolist(), columns.unlabelled_rows))
 
     assert seen == [([0], 1), ([0, 2], 1), ([2, 2, 2], 0), ([2, 2, 2, 0], 1)]
@@ -197,5 +197,5 @@ def test_evidence_says_from_which_overlap_on_the_pairs_of_labelled_rows_are_whol
     for name, least in (("a", 0.05), ("b", 0.2), ("unlabelled", 0.5), ("a", None), ("a", 0.1), ("b", 0.05)):
         change = run_change("put", name, 2)
         run.follow([replace(change, fields={**change.fields, "least_overlap": least})])
-        seen.append(joined.at({}).evidence.least_overlap)
+        seen.append(joined.at({}, {}).evidence.least_overlap)
     assert seen == [0.05, 0.2, 0.2, math.inf, 0.2, 0.1]

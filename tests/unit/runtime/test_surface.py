@@ -20,6 +20,7 @@ from services.common.runtime.settings import Settings
 from services.ingest.__main__ import build as build_ingest
 from services.metrics.__main__ import build as build_metrics
 from services.query.__main__ import build as build_query
+from sightline.domain import steps
 
 EVERY_SERVICE = {
     "GET /docs",
@@ -34,15 +35,38 @@ EVERY_SERVICE = {
 
 INGEST = EVERY_SERVICE | {
     "POST /v1/datasets",
+    "DELETE /v1/datasets/{dataset_id}",
+    "PATCH /v1/datasets/{dataset_id}",
+    "POST /v1/datasets/{dataset_id}/data-rows",
+    "DELETE /v1/datasets/{dataset_id}/data-rows/{global_key:path}",
+    "PATCH /v1/datasets/{dataset_id}/data-rows/{global_key:path}",
     "POST /v1/datasets/{dataset_id}/data-rows:import",
+    "DELETE /v1/datasets/{dataset_id}/ground-truth/{global_key:path}",
     "POST /v1/datasets/{dataset_id}/ground-truth:import",
+    "DELETE /v1/datasets/{dataset_id}/versions/{version}",
     "POST /v1/datasets/{dataset_id}/versions:commit",
+    "POST /v1/dead-letters/{letter_id}:drop",
+    "POST /v1/dead-letters/{letter_id}:replay",
+    "POST /v1/dead-letters:drop",
+    "POST /v1/dead-letters:replay",
     "POST /v1/ground-truth:inspect",
     "POST /v1/model-runs",
+    "DELETE /v1/model-runs/{run_id}",
+    "PATCH /v1/model-runs/{run_id}",
+    "POST /v1/model-runs/{run_id}/predictions:delete",
     "POST /v1/model-runs/{run_id}/predictions:import",
+    "POST /v1/model-runs/{run_id}:reopen",
+    "POST /v1/model-runs/{run_id}:seal",
     "POST /v1/models",
+    "DELETE /v1/models/{model_id}",
+    "PATCH /v1/models/{model_id}",
     "POST /v1/ontologies",
+    "DELETE /v1/ontologies/{ontology_id}",
+    "PATCH /v1/ontologies/{ontology_id}",
     "POST /v1/ontologies/{ontology_id}/versions",
+    "POST /v1/projects",
+    "POST /v1/run-configs",
+    "DELETE /v1/run-configs/{run_config_id}",
 }
 
 METRICS = EVERY_SERVICE
@@ -56,8 +80,17 @@ QUERY = EVERY_SERVICE | {
     "GET /",
     "GET /v1/datasets",
     "GET /v1/datasets/{dataset_id}",
+    "GET /v1/datasets/{dataset_id}/data-rows",
+    "GET /v1/datasets/{dataset_id}/data-rows/{global_key:path}",
     "GET /v1/datasets/{dataset_id}/data-rows/{global_key:path}/asset",
+    "GET /v1/datasets/{dataset_id}/data-rows/{global_key:path}/thumbnail",
+    "GET /v1/datasets/{dataset_id}/ground-truth/{global_key:path}",
     "GET /v1/datasets/{dataset_id}/versions",
+    "GET /v1/dead-letters",
+    "GET /v1/dead-letters/{dead_letter_id}",
+    "GET /asyncapi.yaml",
+    "GET /v1/datasets/{dataset_id}/versions/{version}",
+    "GET /v1/datasets/{dataset_id}/versions:compare",
     "GET /v1/imports/{job}",
     "GET /v1/imports/{job}/errors",
     "GET /v1/model-runs",
@@ -71,6 +104,12 @@ QUERY = EVERY_SERVICE | {
     "GET /v1/models/{model_id}",
     "GET /v1/ontologies",
     "GET /v1/ontologies/{ontology_id}",
+    "GET /v1/ontologies/{ontology_id}/versions",
+    "GET /v1/ontologies/{ontology_id}/versions/{version}",
+    "GET /v1/projects",
+    "GET /v1/projects/{project_id}",
+    "GET /v1/run-configs",
+    "GET /v1/run-configs/{run_config_id}",
     "GET /v1/status",
     "GET /v1/{path:path}",
 }
@@ -155,3 +194,7 @@ async def test_every_door_is_on_the_list(
     assert grpc_server.methods == expected_grpc
     assert grpc_server.services == {method.split("/")[1] for method in expected_grpc}
     await log.close()
+
+
+def test_the_call_that_mends_a_missing_step_is_a_door() -> None:
+    assert {step.http for step in (*steps.STEPS, steps.CONFIG, steps.REOPENED)} <= INGEST

@@ -22,10 +22,11 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from sightline.wire.events.v1 import data_rows_pb2 as sightline_dot_events_dot_v1_dot_data__rows__pb2
 from sightline.wire.events.v1 import predictions_pb2 as sightline_dot_events_dot_v1_dot_predictions__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!sightline/events/v1/catalog.proto\x12\x13sightline.events.v1\x1a%sightline/events/v1/predictions.proto\"\xb1\x04\n\x0e\x43\x61talogRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12<\n\x0e\x63reate_dataset\x18\x02 \x01(\x0b\x32\".sightline.events.v1.CreateDatasetH\x00\x12K\n\x16\x63ommit_dataset_version\x18\x03 \x01(\x0b\x32).sightline.events.v1.CommitDatasetVersionH\x00\x12>\n\x0f\x63reate_ontology\x18\x04 \x01(\x0b\x32#.sightline.events.v1.CreateOntologyH\x00\x12M\n\x17\x63reate_ontology_version\x18\x05 \x01(\x0b\x32*.sightline.events.v1.CreateOntologyVersionH\x00\x12\x38\n\x0c\x63reate_model\x18\x06 \x01(\x0b\x32 .sightline.events.v1.CreateModelH\x00\x12?\n\x10\x63reate_model_run\x18\x07 \x01(\x0b\x32#.sightline.events.v1.CreateModelRunH\x00\x12\x38\n\x0c\x62\x65gin_import\x18\x08 \x01(\x0b\x32 .sightline.events.v1.BeginImportH\x00\x12\x34\n\nend_import\x18\t \x01(\x0b\x32\x1e.sightline.events.v1.EndImportH\x00\x42\x06\n\x04what\"F\n\rCreateDataset\x12\x12\n\ndataset_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x13\n\x0bontology_id\x18\x03 \x01(\t\"C\n\x14\x43ommitDatasetVersion\x12\x12\n\ndataset_id\x18\x01 \x01(\t\x12\x17\n\x0f\x64\x61taset_version\x18\x02 \x01(\r\"h\n\x0e\x43reateOntology\x12\x13\n\x0bontology_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x33\n\x07\x63lasses\x18\x03 \x03(\x0b\x32\".sightline.events.v1.OntologyClass\"a\n\x15\x43reateOntologyVersion\x12\x13\n\x0bontology_id\x18\x01 \x01(\t\x12\x33\n\x07\x63lasses\x18\x02 \x03(\x0b\x32\".sightline.events.v1.OntologyClass\"+\n\rOntologyClass\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04kind\x18\x02 \x01(\t\"B\n\x0b\x43reateModel\x12\x10\n\x08model_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x13\n\x0bontology_id\x18\x03 \x01(\t\"\x9c\x01\n\x0e\x43reateModelRun\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x10\n\x08model_id\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x12\n\ndataset_id\x18\x04 \x01(\t\x12\x17\n\x0f\x64\x61taset_version\x18\x05 \x01(\r\x12\x18\n\x10ontology_version\x18\x06 \x01(\r\x12\x13\n\x0b\x63onfig_json\x18\x07 \x01(\x0c\"\x83\x01\n\x0b\x42\x65ginImport\x12\x11\n\timport_id\x18\x01 \x01(\t\x12\x12\n\ndataset_id\x18\x02 \x01(\t\x12\x0e\n\x06run_id\x18\x03 \x01(\t\x12-\n\x04mode\x18\x04 \x01(\x0e\x32\x1f.sightline.events.v1.ImportMode\x12\x0e\n\x06\x66ormat\x18\x05 \x01(\t\"\xe8\x02\n\tEndImport\x12\x11\n\timport_id\x18\x01 \x01(\t\x12\x0f\n\x07\x66\x61ilure\x18\x02 \x01(\t\x12\x10\n\x08\x61\x63\x63\x65pted\x18\x03 \x01(\x03\x12\x10\n\x08rejected\x18\x04 \x01(\x03\x12\x14\n\x0ctruth_digest\x18\x05 \x01(\t\x12\x43\n\x0b\x65nd_offsets\x18\x06 \x03(\x0b\x32..sightline.events.v1.EndImport.EndOffsetsEntry\x12M\n\x10\x63\x61tegory_classes\x18\x07 \x03(\x0b\x32\x33.sightline.events.v1.EndImport.CategoryClassesEntry\x1a\x31\n\x0f\x45ndOffsetsEntry\x12\x0b\n\x03key\x18\x01 \x01(\r\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\x1a\x36\n\x14\x43\x61tegoryClassesEntry\x12\x0b\n\x03key\x18\x01 \x01(\x03\x12\r\n\x05value\x18\x02 \x01(\x05:\x02\x38\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!sightline/events/v1/catalog.proto\x12\x13sightline.events.v1\x1a#sightline/events/v1/data_rows.proto\x1a%sightline/events/v1/predictions.proto\"\xf4\n\n\x0e\x43\x61talogRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12<\n\x0e\x63reate_dataset\x18\x02 \x01(\x0b\x32\".sightline.events.v1.CreateDatasetH\x00\x12K\n\x16\x63ommit_dataset_version\x18\x03 \x01(\x0b\x32).sightline.events.v1.CommitDatasetVersionH\x00\x12>\n\x0f\x63reate_ontology\x18\x04 \x01(\x0b\x32#.sightline.events.v1.CreateOntologyH\x00\x12M\n\x17\x63reate_ontology_version\x18\x05 \x01(\x0b\x32*.sightline.events.v1.CreateOntologyVersionH\x00\x12\x38\n\x0c\x63reate_model\x18\x06 \x01(\x0b\x32 .sightline.events.v1.CreateModelH\x00\x12?\n\x10\x63reate_model_run\x18\x07 \x01(\x0b\x32#.sightline.events.v1.CreateModelRunH\x00\x12\x38\n\x0c\x62\x65gin_import\x18\x08 \x01(\x0b\x32 .sightline.events.v1.BeginImportH\x00\x12\x34\n\nend_import\x18\t \x01(\x0b\x32\x1e.sightline.events.v1.EndImportH\x00\x12<\n\x0eupdate_dataset\x18\n \x01(\x0b\x32\".sightline.events.v1.UpdateDatasetH\x00\x12<\n\x0e\x64\x65lete_dataset\x18\x0b \x01(\x0b\x32\".sightline.events.v1.DeleteDatasetH\x00\x12K\n\x16\x64\x65lete_dataset_version\x18\x0c \x01(\x0b\x32).sightline.events.v1.DeleteDatasetVersionH\x00\x12>\n\x0fupdate_ontology\x18\r \x01(\x0b\x32#.sightline.events.v1.UpdateOntologyH\x00\x12>\n\x0f\x64\x65lete_ontology\x18\x0e \x01(\x0b\x32#.sightline.events.v1.DeleteOntologyH\x00\x12\x38\n\x0cupdate_model\x18\x0f \x01(\x0b\x32 .sightline.events.v1.UpdateModelH\x00\x12\x38\n\x0c\x64\x65lete_model\x18\x10 \x01(\x0b\x32 .sightline.events.v1.DeleteModelH\x00\x12?\n\x10update_model_run\x18\x11 \x01(\x0b\x32#.sightline.events.v1.UpdateModelRunH\x00\x12?\n\x10\x64\x65lete_model_run\x18\x12 \x01(\x0b\x32#.sightline.events.v1.DeleteModelRunH\x00\x12;\n\x0eseal_model_run\x18\x13 \x01(\x0b\x32!.sightline.events.v1.SealModelRunH\x00\x12?\n\x10reopen_model_run\x18\x14 \x01(\x0b\x32#.sightline.events.v1.ReopenModelRunH\x00\x12\x41\n\x11\x63reate_run_config\x18\x15 \x01(\x0b\x32$.sightline.events.v1.CreateRunConfigH\x00\x12\x41\n\x11\x64\x65lete_run_config\x18\x16 \x01(\x0b\x32$.sightline.events.v1.DeleteRunConfigH\x00\x42\x06\n\x04what\"F\n\rCreateDataset\x12\x12\n\ndataset_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x13\n\x0bontology_id\x18\x03 \x01(\t\"C\n\x14\x43ommitDatasetVersion\x12\x12\n\ndataset_id\x18\x01 \x01(\t\x12\x17\n\x0f\x64\x61taset_version\x18\x02 \x01(\r\"1\n\rUpdateDataset\x12\x12\n\ndataset_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\"#\n\rDeleteDataset\x12\x12\n\ndataset_id\x18\x01 \x01(\t\"C\n\x14\x44\x65leteDatasetVersion\x12\x12\n\ndataset_id\x18\x01 \x01(\t\x12\x17\n\x0f\x64\x61taset_version\x18\x02 \x01(\r\"h\n\x0e\x43reateOntology\x12\x13\n\x0bontology_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x33\n\x07\x63lasses\x18\x03 \x03(\x0b\x32\".sightline.events.v1.OntologyClass\"a\n\x15\x43reateOntologyVersion\x12\x13\n\x0bontology_id\x18\x01 \x01(\t\x12\x33\n\x07\x63lasses\x18\x02 \x03(\x0b\x32\".sightline.events.v1.OntologyClass\"3\n\x0eUpdateOntology\x12\x13\n\x0bontology_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\"%\n\x0e\x44\x65leteOntology\x12\x13\n\x0bontology_id\x18\x01 \x01(\t\"+\n\rOntologyClass\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04kind\x18\x02 \x01(\t\"B\n\x0b\x43reateModel\x12\x10\n\x08model_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x13\n\x0bontology_id\x18\x03 \x01(\t\"-\n\x0bUpdateModel\x12\x10\n\x08model_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\"\x1f\n\x0b\x44\x65leteModel\x12\x10\n\x08model_id\x18\x01 \x01(\t\"\xf9\x01\n\x0e\x43reateModelRun\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x10\n\x08model_id\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x12\n\ndataset_id\x18\x04 \x01(\t\x12\x17\n\x0f\x64\x61taset_version\x18\x05 \x01(\r\x12\x18\n\x10ontology_version\x18\x06 \x01(\r\x12\x13\n\x0b\x63onfig_json\x18\x07 \x01(\x0c\x12\x15\n\rrun_config_id\x18\x08 \x01(\t\x12*\n\x06splits\x18\t \x03(\x0e\x32\x1a.sightline.events.v1.Split\x12\x18\n\x10\x61\x63\x63\x65pts_new_rows\x18\n \x01(\x08\"f\n\x0eUpdateModelRun\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x11\n\x04name\x18\x02 \x01(\tH\x00\x88\x01\x01\x12\x18\n\x0b\x63onfig_json\x18\x03 \x01(\x0cH\x01\x88\x01\x01\x42\x07\n\x05_nameB\x0e\n\x0c_config_json\" \n\x0e\x44\x65leteModelRun\x12\x0e\n\x06run_id\x18\x01 \x01(\t\"\x1e\n\x0cSealModelRun\x12\x0e\n\x06run_id\x18\x01 \x01(\t\" \n\x0eReopenModelRun\x12\x0e\n\x06run_id\x18\x01 \x01(\t\"K\n\x0f\x43reateRunConfig\x12\x15\n\rrun_config_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x13\n\x0b\x63onfig_json\x18\x03 \x01(\x0c\"(\n\x0f\x44\x65leteRunConfig\x12\x15\n\rrun_config_id\x18\x01 \x01(\t\"\x83\x01\n\x0b\x42\x65ginImport\x12\x11\n\timport_id\x18\x01 \x01(\t\x12\x12\n\ndataset_id\x18\x02 \x01(\t\x12\x0e\n\x06run_id\x18\x03 \x01(\t\x12-\n\x04mode\x18\x04 \x01(\x0e\x32\x1f.sightline.events.v1.ImportMode\x12\x0e\n\x06\x66ormat\x18\x05 \x01(\t\"\xe8\x02\n\tEndImport\x12\x11\n\timport_id\x18\x01 \x01(\t\x12\x0f\n\x07\x66\x61ilure\x18\x02 \x01(\t\x12\x10\n\x08\x61\x63\x63\x65pted\x18\x03 \x01(\x03\x12\x10\n\x08rejected\x18\x04 \x01(\x03\x12\x14\n\x0ctruth_digest\x18\x05 \x01(\t\x12\x43\n\x0b\x65nd_offsets\x18\x06 \x03(\x0b\x32..sightline.events.v1.EndImport.EndOffsetsEntry\x12M\n\x10\x63\x61tegory_classes\x18\x07 \x03(\x0b\x32\x33.sightline.events.v1.EndImport.CategoryClassesEntry\x1a\x31\n\x0f\x45ndOffsetsEntry\x12\x0b\n\x03key\x18\x01 \x01(\r\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\x1a\x36\n\x14\x43\x61tegoryClassesEntry\x12\x0b\n\x03key\x18\x01 \x01(\x03\x12\r\n\x05value\x18\x02 \x01(\x05:\x02\x38\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,28 +37,54 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ENDIMPORT_ENDOFFSETSENTRY']._serialized_options = b'8\001'
   _globals['_ENDIMPORT_CATEGORYCLASSESENTRY']._loaded_options = None
   _globals['_ENDIMPORT_CATEGORYCLASSESENTRY']._serialized_options = b'8\001'
-  _globals['_CATALOGREQUEST']._serialized_start=98
-  _globals['_CATALOGREQUEST']._serialized_end=659
-  _globals['_CREATEDATASET']._serialized_start=661
-  _globals['_CREATEDATASET']._serialized_end=731
-  _globals['_COMMITDATASETVERSION']._serialized_start=733
-  _globals['_COMMITDATASETVERSION']._serialized_end=800
-  _globals['_CREATEONTOLOGY']._serialized_start=802
-  _globals['_CREATEONTOLOGY']._serialized_end=906
-  _globals['_CREATEONTOLOGYVERSION']._serialized_start=908
-  _globals['_CREATEONTOLOGYVERSION']._serialized_end=1005
-  _globals['_ONTOLOGYCLASS']._serialized_start=1007
-  _globals['_ONTOLOGYCLASS']._serialized_end=1050
-  _globals['_CREATEMODEL']._serialized_start=1052
-  _globals['_CREATEMODEL']._serialized_end=1118
-  _globals['_CREATEMODELRUN']._serialized_start=1121
-  _globals['_CREATEMODELRUN']._serialized_end=1277
-  _globals['_BEGINIMPORT']._serialized_start=1280
-  _globals['_BEGINIMPORT']._serialized_end=1411
-  _globals['_ENDIMPORT']._serialized_start=1414
-  _globals['_ENDIMPORT']._serialized_end=1774
-  _globals['_ENDIMPORT_ENDOFFSETSENTRY']._serialized_start=1669
-  _globals['_ENDIMPORT_ENDOFFSETSENTRY']._serialized_end=1718
-  _globals['_ENDIMPORT_CATEGORYCLASSESENTRY']._serialized_start=1720
-  _globals['_ENDIMPORT_CATEGORYCLASSESENTRY']._serialized_end=1774
+  _globals['_CATALOGREQUEST']._serialized_start=135
+  _globals['_CATALOGREQUEST']._serialized_end=1531
+  _globals['_CREATEDATASET']._serialized_start=1533
+  _globals['_CREATEDATASET']._serialized_end=1603
+  _globals['_COMMITDATASETVERSION']._serialized_start=1605
+  _globals['_COMMITDATASETVERSION']._serialized_end=1672
+  _globals['_UPDATEDATASET']._serialized_start=1674
+  _globals['_UPDATEDATASET']._serialized_end=1723
+  _globals['_DELETEDATASET']._serialized_start=1725
+  _globals['_DELETEDATASET']._serialized_end=1760
+  _globals['_DELETEDATASETVERSION']._serialized_start=1762
+  _globals['_DELETEDATASETVERSION']._serialized_end=1829
+  _globals['_CREATEONTOLOGY']._serialized_start=1831
+  _globals['_CREATEONTOLOGY']._serialized_end=1935
+  _globals['_CREATEONTOLOGYVERSION']._serialized_start=1937
+  _globals['_CREATEONTOLOGYVERSION']._serialized_end=2034
+  _globals['_UPDATEONTOLOGY']._serialized_start=2036
+  _globals['_UPDATEONTOLOGY']._serialized_end=2087
+  _globals['_DELETEONTOLOGY']._serialized_start=2089
+  _globals['_DELETEONTOLOGY']._serialized_end=2126
+  _globals['_ONTOLOGYCLASS']._serialized_start=2128
+  _globals['_ONTOLOGYCLASS']._serialized_end=2171
+  _globals['_CREATEMODEL']._serialized_start=2173
+  _globals['_CREATEMODEL']._serialized_end=2239
+  _globals['_UPDATEMODEL']._serialized_start=2241
+  _globals['_UPDATEMODEL']._serialized_end=2286
+  _globals['_DELETEMODEL']._serialized_start=2288
+  _globals['_DELETEMODEL']._serialized_end=2319
+  _globals['_CREATEMODELRUN']._serialized_start=2322
+  _globals['_CREATEMODELRUN']._serialized_end=2571
+  _globals['_UPDATEMODELRUN']._serialized_start=2573
+  _globals['_UPDATEMODELRUN']._serialized_end=2675
+  _globals['_DELETEMODELRUN']._serialized_start=2677
+  _globals['_DELETEMODELRUN']._serialized_end=2709
+  _globals['_SEALMODELRUN']._serialized_start=2711
+  _globals['_SEALMODELRUN']._serialized_end=2741
+  _globals['_REOPENMODELRUN']._serialized_start=2743
+  _globals['_REOPENMODELRUN']._serialized_end=2775
+  _globals['_CREATERUNCONFIG']._serialized_start=2777
+  _globals['_CREATERUNCONFIG']._serialized_end=2852
+  _globals['_DELETERUNCONFIG']._serialized_start=2854
+  _globals['_DELETERUNCONFIG']._serialized_end=2894
+  _globals['_BEGINIMPORT']._serialized_start=2897
+  _globals['_BEGINIMPORT']._serialized_end=3028
+  _globals['_ENDIMPORT']._serialized_start=3031
+  _globals['_ENDIMPORT']._serialized_end=3391
+  _globals['_ENDIMPORT_ENDOFFSETSENTRY']._serialized_start=3286
+  _globals['_ENDIMPORT_ENDOFFSETSENTRY']._serialized_end=3335
+  _globals['_ENDIMPORT_CATEGORYCLASSESENTRY']._serialized_start=3337
+  _globals['_ENDIMPORT_CATEGORYCLASSESENTRY']._serialized_end=3391
 # @@protoc_insertion_point(module_scope)

@@ -19,7 +19,7 @@ SPLIT_TEST: Split
 SPLIT_UNASSIGNED: Split
 
 class DataRowUpserted(_message.Message):
-    __slots__ = ("dataset_id", "global_key", "ordinal", "asset_url", "width", "height", "split", "metadata_json")
+    __slots__ = ("dataset_id", "global_key", "ordinal", "asset_url", "width", "height", "split", "metadata_json", "only_new", "source_offset")
     DATASET_ID_FIELD_NUMBER: _ClassVar[int]
     GLOBAL_KEY_FIELD_NUMBER: _ClassVar[int]
     ORDINAL_FIELD_NUMBER: _ClassVar[int]
@@ -28,6 +28,8 @@ class DataRowUpserted(_message.Message):
     HEIGHT_FIELD_NUMBER: _ClassVar[int]
     SPLIT_FIELD_NUMBER: _ClassVar[int]
     METADATA_JSON_FIELD_NUMBER: _ClassVar[int]
+    ONLY_NEW_FIELD_NUMBER: _ClassVar[int]
+    SOURCE_OFFSET_FIELD_NUMBER: _ClassVar[int]
     dataset_id: str
     global_key: str
     ordinal: int
@@ -36,7 +38,9 @@ class DataRowUpserted(_message.Message):
     height: int
     split: Split
     metadata_json: bytes
-    def __init__(self, dataset_id: _Optional[str] = ..., global_key: _Optional[str] = ..., ordinal: _Optional[int] = ..., asset_url: _Optional[str] = ..., width: _Optional[int] = ..., height: _Optional[int] = ..., split: _Optional[_Union[Split, str]] = ..., metadata_json: _Optional[bytes] = ...) -> None: ...
+    only_new: bool
+    source_offset: int
+    def __init__(self, dataset_id: _Optional[str] = ..., global_key: _Optional[str] = ..., ordinal: _Optional[int] = ..., asset_url: _Optional[str] = ..., width: _Optional[int] = ..., height: _Optional[int] = ..., split: _Optional[_Union[Split, str]] = ..., metadata_json: _Optional[bytes] = ..., only_new: _Optional[bool] = ..., source_offset: _Optional[int] = ...) -> None: ...
 
 class DataRowDeleted(_message.Message):
     __slots__ = ("dataset_id", "global_key")

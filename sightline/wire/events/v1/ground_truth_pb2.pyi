@@ -6,7 +6,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class GroundTruthReplaced(_message.Message):
-    __slots__ = ("dataset_id", "global_key", "import_id", "ordinal", "chunk", "chunks", "boxes")
+    __slots__ = ("dataset_id", "global_key", "import_id", "ordinal", "chunk", "chunks", "boxes", "only_unlabelled")
     DATASET_ID_FIELD_NUMBER: _ClassVar[int]
     GLOBAL_KEY_FIELD_NUMBER: _ClassVar[int]
     IMPORT_ID_FIELD_NUMBER: _ClassVar[int]
@@ -14,6 +14,7 @@ class GroundTruthReplaced(_message.Message):
     CHUNK_FIELD_NUMBER: _ClassVar[int]
     CHUNKS_FIELD_NUMBER: _ClassVar[int]
     BOXES_FIELD_NUMBER: _ClassVar[int]
+    ONLY_UNLABELLED_FIELD_NUMBER: _ClassVar[int]
     dataset_id: str
     global_key: str
     import_id: str
@@ -21,7 +22,16 @@ class GroundTruthReplaced(_message.Message):
     chunk: int
     chunks: int
     boxes: BoxTruths
-    def __init__(self, dataset_id: _Optional[str] = ..., global_key: _Optional[str] = ..., import_id: _Optional[str] = ..., ordinal: _Optional[int] = ..., chunk: _Optional[int] = ..., chunks: _Optional[int] = ..., boxes: _Optional[_Union[BoxTruths, _Mapping]] = ...) -> None: ...
+    only_unlabelled: bool
+    def __init__(self, dataset_id: _Optional[str] = ..., global_key: _Optional[str] = ..., import_id: _Optional[str] = ..., ordinal: _Optional[int] = ..., chunk: _Optional[int] = ..., chunks: _Optional[int] = ..., boxes: _Optional[_Union[BoxTruths, _Mapping]] = ..., only_unlabelled: _Optional[bool] = ...) -> None: ...
+
+class GroundTruthRemoved(_message.Message):
+    __slots__ = ("dataset_id", "global_key")
+    DATASET_ID_FIELD_NUMBER: _ClassVar[int]
+    GLOBAL_KEY_FIELD_NUMBER: _ClassVar[int]
+    dataset_id: str
+    global_key: str
+    def __init__(self, dataset_id: _Optional[str] = ..., global_key: _Optional[str] = ...) -> None: ...
 
 class BoxTruths(_message.Message):
     __slots__ = ("count", "class_ids", "boxes", "areas", "crowds", "annotation_ids")

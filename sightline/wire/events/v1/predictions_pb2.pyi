@@ -11,9 +11,11 @@ class ImportMode(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     IMPORT_MODE_UNSPECIFIED: _ClassVar[ImportMode]
     IMPORT_MODE_UPSERT: _ClassVar[ImportMode]
     IMPORT_MODE_REPLACE: _ClassVar[ImportMode]
+    IMPORT_MODE_ADD: _ClassVar[ImportMode]
 IMPORT_MODE_UNSPECIFIED: ImportMode
 IMPORT_MODE_UPSERT: ImportMode
 IMPORT_MODE_REPLACE: ImportMode
+IMPORT_MODE_ADD: ImportMode
 
 class PredictionsUpserted(_message.Message):
     __slots__ = ("dataset_id", "global_key", "run_id", "import_id", "mode", "boxes")

@@ -58,16 +58,18 @@ class GetImportResponse(_message.Message):
     def __init__(self, job: _Optional[str] = ..., state: _Optional[str] = ..., dataset_id: _Optional[str] = ..., dataset_version: _Optional[int] = ..., run_id: _Optional[str] = ..., format: _Optional[str] = ..., mode: _Optional[str] = ..., accepted: _Optional[int] = ..., rejected: _Optional[int] = ..., measured: _Optional[bool] = ..., failure: _Optional[str] = ..., rejections: _Optional[_Iterable[_Union[Rejection, _Mapping]]] = ..., warnings: _Optional[_Mapping[str, int]] = ..., progress: _Optional[_Union[ImportProgress, _Mapping]] = ..., begun_unix_ms: _Optional[int] = ..., ended_unix_ms: _Optional[int] = ...) -> None: ...
 
 class Rejection(_message.Message):
-    __slots__ = ("number", "code", "message", "where")
+    __slots__ = ("number", "code", "message", "where", "uuid")
     NUMBER_FIELD_NUMBER: _ClassVar[int]
     CODE_FIELD_NUMBER: _ClassVar[int]
     MESSAGE_FIELD_NUMBER: _ClassVar[int]
     WHERE_FIELD_NUMBER: _ClassVar[int]
+    UUID_FIELD_NUMBER: _ClassVar[int]
     number: int
     code: str
     message: str
     where: str
-    def __init__(self, number: _Optional[int] = ..., code: _Optional[str] = ..., message: _Optional[str] = ..., where: _Optional[str] = ...) -> None: ...
+    uuid: str
+    def __init__(self, number: _Optional[int] = ..., code: _Optional[str] = ..., message: _Optional[str] = ..., where: _Optional[str] = ..., uuid: _Optional[str] = ...) -> None: ...
 
 class ImportProgress(_message.Message):
     __slots__ = ("bytes", "place")

@@ -44,7 +44,7 @@ class GetRunResponse(_message.Message):
     def __init__(self, run: _Optional[_Union[Run, _Mapping]] = ...) -> None: ...
 
 class Run(_message.Message):
-    __slots__ = ("project_id", "run_id", "name", "model_id", "dataset_id", "dataset_version", "ontology_id", "ontology_version", "state", "config", "open_import", "created_unix_ms", "summary", "freshness")
+    __slots__ = ("project_id", "run_id", "name", "model_id", "dataset_id", "dataset_version", "ontology_id", "ontology_version", "state", "config", "open_import", "created_unix_ms", "summary", "freshness", "splits", "accepts_new_rows")
     PROJECT_ID_FIELD_NUMBER: _ClassVar[int]
     RUN_ID_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
@@ -59,6 +59,8 @@ class Run(_message.Message):
     CREATED_UNIX_MS_FIELD_NUMBER: _ClassVar[int]
     SUMMARY_FIELD_NUMBER: _ClassVar[int]
     FRESHNESS_FIELD_NUMBER: _ClassVar[int]
+    SPLITS_FIELD_NUMBER: _ClassVar[int]
+    ACCEPTS_NEW_ROWS_FIELD_NUMBER: _ClassVar[int]
     project_id: str
     run_id: str
     name: str
@@ -73,7 +75,9 @@ class Run(_message.Message):
     created_unix_ms: int
     summary: RunSummary
     freshness: _freshness_pb2.Freshness
-    def __init__(self, project_id: _Optional[str] = ..., run_id: _Optional[str] = ..., name: _Optional[str] = ..., model_id: _Optional[str] = ..., dataset_id: _Optional[str] = ..., dataset_version: _Optional[int] = ..., ontology_id: _Optional[str] = ..., ontology_version: _Optional[int] = ..., state: _Optional[str] = ..., config: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., open_import: _Optional[str] = ..., created_unix_ms: _Optional[int] = ..., summary: _Optional[_Union[RunSummary, _Mapping]] = ..., freshness: _Optional[_Union[_freshness_pb2.Freshness, _Mapping]] = ...) -> None: ...
+    splits: _containers.RepeatedScalarFieldContainer[str]
+    accepts_new_rows: bool
+    def __init__(self, project_id: _Optional[str] = ..., run_id: _Optional[str] = ..., name: _Optional[str] = ..., model_id: _Optional[str] = ..., dataset_id: _Optional[str] = ..., dataset_version: _Optional[int] = ..., ontology_id: _Optional[str] = ..., ontology_version: _Optional[int] = ..., state: _Optional[str] = ..., config: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., open_import: _Optional[str] = ..., created_unix_ms: _Optional[int] = ..., summary: _Optional[_Union[RunSummary, _Mapping]] = ..., freshness: _Optional[_Union[_freshness_pb2.Freshness, _Mapping]] = ..., splits: _Optional[_Iterable[str]] = ..., accepts_new_rows: _Optional[bool] = ...) -> None: ...
 
 class RunSummary(_message.Message):
     __slots__ = ("rows_in_scope", "rows_predicted", "predictions", "truths", "coco", "computed_unix_ms")

@@ -1,0 +1,1 @@
+"""Predictions put straight onto Kafka."""

@@ -1,0 +1,125 @@
+"""Single data rows: made, changed, deleted, and their truth taken away. Answered when the rows' handler has done it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Sequence
+from uuid import uuid4
+
+from services.common.eventlog.consumer import RunLoop
+from services.common.eventlog.placement import partitions_of
+from services.common.eventlog.port import EventLog, Position
+from services.common.eventlog.topics import DATA_ROWS, row_key
+from services.common.readmodel.mongo import ReadModel
+from services.common.runtime.errors import Problem, not_found
+from services.ingest.catalog import TITLES, Granted
+from services.ingest.events import EventMaker
+from services.ingest.handlers.catalog_state import DATASETS, Fields
+from services.ingest.handlers.decisions import ROW_DELETION, TRUTH_REMOVAL
+from services.ingest.handlers.rows import DATA_ROWS as DATA_ROWS_COLLECTION
+from services.ingest.import_rows import said_of_row
+from services.ingest.imports import Ended, Imports, Job
+from services.ingest.steps import absent
+from services.ingest.version_rows import rows_are_known
+from sightline.domain.data_rows import DataRow, DataRowAsked, DataRowChanges
+from sightline.domain.steps import DATASET
+from sightline.formats import data_rows as formats
+from sightline.wire.events.v1.catalog_pb2 import BeginImport
+
+PATIENCE_SECONDS = 30.0
+
+_SHOWN = tuple(DataRow.model_fields)
+
+
+class DataRows:
+    """Writes of single rows."""
+
+    def __init__(self, log: EventLog, store: ReadModel, rows_loop: RunLoop, imports: Imports) -> None:
+        """`rows_loop` is this process' loop over the rows: it knows how far the group is, whoever has a partition."""
+        self._log = log
+        self._store = store
+        self._loop = rows_loop
+        self._imports = imports
+
+    async def create(self, project: str, dataset_id: str, asked: DataRowAsked) -> Granted:
+        """Make a row. The same again changes nothing."""
+        row = formats.DataRow(**asked.model_dump())
+        there = await self._find(project, dataset_id, row.global_key)
+        if there is None or not there["known"]:
+            await self._say(project, dataset_id, row, only_new=True)
+            found = await self._find(project, dataset_id, row.global_key)
+            if found is None:
+                raise not_found("data row", "it was deleted right after it had been made")
+        else:
+            found = there
+        if {field: found[field] for field in asked.model_fields_set} != asked.model_dump(exclude_unset=True):
+            detail = "the dataset has a data row of this global_key that differs: PATCH changes it"
+            raise Problem(409, "name-taken", TITLES["name-taken"], detail, existing_id=row.global_key)
+        return Granted(200 if found is there else 201, _shown(found), found is there)
+
+    async def change(self, project: str, dataset_id: str, global_key: str, changes: DataRowChanges) -> Fields:
+        """Change what is sent of a row."""
+        await self._existing(project, dataset_id, global_key)
+        row = formats.DataRow(global_key, **changes.model_dump(exclude_unset=True))
+        await self._say(project, dataset_id, row)
+        return _shown(await self._existing(project, dataset_id, global_key))
+
+    async def delete(self, project: str, dataset_id: str, global_key: str) -> Ended:
+        """Delete a row, its truth in every version, and what runs said of it."""
+        await self._existing(project, dataset_id, global_key)
+
+        async def work(job: Job) -> None:
+            await self._done(job.append([EventMaker(project, dataset_id, job.import_id).row_deleted(global_key)]))
+            job.accepted = 1
+
+        begin = BeginImport(dataset_id=dataset_id, format=ROW_DELETION)
+        return await self._imports.carry_out(project, None, begin, "data_row", work)
+
+    async def remove_truth(self, project: str, dataset_id: str, global_key: str) -> Ended:
+        """Take a row's truth out of the draft: it is no longer labelled there."""
+        row = await self._existing(project, dataset_id, global_key)
+        if not any(interval["to"] is None for interval in row["labelled"]):
+            raise not_found("truth", "the data row is not labelled in the dataset's draft")
+
+        async def work(job: Job) -> None:
+            said = EventMaker(project, dataset_id, job.import_id).truth_removed(global_key)
+            position = await self._done(job.append([said]))
+            job.end.end_offsets[position.partition] = position.offset
+            job.accepted = 1
+
+        begin = BeginImport(dataset_id=dataset_id, format=TRUTH_REMOVAL)
+        return await self._imports.carry_out(project, None, begin, "truth", work)
+
+    async def _existing(self, project: str, dataset_id: str, global_key: str) -> Fields:
+        found = await self._find(project, dataset_id, global_key)
+        if found is None:
+            raise not_found("data row", "the dataset has none of this global_key")
+        return found
+
+    async def _find(self, project: str, dataset_id: str, global_key: str) -> Fields | None:
+        """What is known of a row, once all that the log says of it is."""
+        if await self._store.get(DATASETS, f"{project}/{dataset_id}") is None:
+            raise absent(DATASET)
+        key = row_key(project, dataset_id, global_key)
+        partition = partitions_of([key.encode()], self._log.topics[DATA_ROWS].partitions)[0]
+        await rows_are_known(self._log, self._loop, only=partition)
+        found = await self._store.get(DATA_ROWS_COLLECTION, key)
+        return None if found is None else dict(found)
+
+    async def _say(self, project: str, dataset_id: str, row: formats.DataRow, *, only_new: bool = False) -> None:
+        if fault := formats.row_fault(row):
+            raise Problem(422, "invalid-request", TITLES["invalid-request"], fault[1])
+        said = said_of_row(row)
+        said.only_new = only_new
+        await self._done(self._log.append([EventMaker(project, dataset_id, uuid4().hex).data_row(said)]))
+
+    async def _done(self, appended: Awaitable[Sequence[Position]]) -> Position:
+        """Wait until an event is applied, and what it gave rise to is published."""
+        [position] = await appended
+        if not await self._loop.passed(position, timeout=PATIENCE_SECONDS):
+            detail = "it is on the log, and will be done: look again"
+            raise Problem(503, "rows-behind", "it isn't done yet", detail, headers={"Retry-After": "5"})
+        return position
+
+
+def _shown(row: Fields) -> Fields:
+    return {field: row[field] for field in _SHOWN}

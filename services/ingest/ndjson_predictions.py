@@ -1,0 +1,131 @@
+"""Predictions from NDJSON: rows by global key, classes by name, identity by uuid where there is one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+
+from services.ingest.accept import Columns, Uuids
+from services.ingest.imports import Job
+from services.ingest.named_rows import UNKNOWN_ROW, NamedRows
+from services.ingest.room import Room
+from services.ingest.seen import SeenUuids
+from sightline.arrays import Bools
+from sightline.formats.faults import Rejection
+from sightline.formats.labelbox import AnnotationBlock, AnnotationReader
+from sightline.formats.uuids import uuid_text
+
+UNKNOWN_CLASS = (
+    "The ontology version of the run has no class of this name: "
+    "add it (POST /v1/ontologies/{ontology_id}/versions), then make a run of the new version."
+)
+DUPLICATE_UUID = "Another line before has this uuid."
+_EMPTY = "`empty` says something of a row only with `mode=replace`."
+
+
+class NdjsonPredictions:
+    """Reads lines; what fits comes out, the rest is rejected by the job. Close it when the upload ends."""
+
+    def __init__(self, job: Job, rows: NamedRows, classes: Mapping[str, int], *, may_empty: bool) -> None:
+        """`may_empty`: a line may say that there is nothing in a row."""
+        self._job = job
+        self._rows = rows
+        self._classes = classes
+        self._may_empty = may_empty
+        self._reader = AnnotationReader()
+        self._room = Room()
+        self._seen = SeenUuids()
+        self.emptied: set[int] = set()
+        """Rows that were said to have nothing."""
+
+    @property
+    def position(self) -> int:
+        """Bytes taken in so far."""
+        return self._reader.position
+
+    def feed(self, piece: bytes) -> Iterable[Columns]:
+        """Take more of the file."""
+        return [self._fitting(block) for block in self._reader.feed(piece)]
+
+    def finish(self) -> Iterable[Columns]:
+        """The file has ended."""
+        return [self._fitting(block) for block in self._reader.finish()]
+
+    def close(self) -> None:
+        """Give back what was taken."""
+        self._seen.close()
+
+    def _fitting(self, block: AnnotationBlock) -> Columns:
+        rejections = list(block.rejections)
+        # Only rows of lines that are right otherwise are made.
+        of_name = self._classes.get
+        class_id = np.fromiter((of_name(name, 0) for name in block.names), np.int32, len(block))
+        row = np.full(len(block), -1, np.int32)
+        if class_id.all():
+            row = self._rows.find(block.global_keys)
+        else:
+            places = np.flatnonzero(class_id).tolist()
+            row[places] = self._rows.find([block.global_keys[place] for place in places])
+        without_class, without_row = class_id == 0, (class_id > 0) & (row < 0)
+        columns = Columns(row, class_id, block.box, block.confidence, block.line - 1, Uuids(block.uuid, block.has_uuid))
+        if without_class.any() or without_row.any():
+            rejections += _rejected(columns, without_class, "unknown_class", UNKNOWN_CLASS, "name")
+            rejections += _rejected(columns, without_row, "unknown_row", UNKNOWN_ROW, "dataRow.globalKey")
+            columns = columns.only(~(without_class | without_row))
+        repeated = repeated_uuids(self._seen, columns.uuid)
+        if repeated.any():
+            rejections += _rejected(columns, repeated, "duplicate_uuid", DUPLICATE_UUID, "uuid")
+            columns = columns.only(~repeated)
+        without_room = self._room.without(columns.row)
+        if without_room.any():
+            rejections += _rejected(columns, without_room, "too_many_in_row", self._room.message, "dataRow.globalKey")
+            columns = columns.only(~without_room)
+        rejections += self._emptied(block)
+        rejections.sort(key=lambda rejection: rejection.number)
+        job = self._job
+        job.reject(rejections)
+        job.warnings["zero_size"] += int(np.count_nonzero((columns.box[:, 2] == 0) | (columns.box[:, 3] == 0)))
+        job.warnings["outside_picture"] += int(np.count_nonzero(self._rows.outside(columns.row, columns.box)))
+        job.warnings["not_kept"] += block.not_kept
+        return columns
+
+    def _emptied(self, block: AnnotationBlock) -> list[Rejection]:
+        rejections: list[Rejection] = []
+        for key, number in block.empty:
+            where = f"line {number}"
+            if not self._may_empty:
+                rejections.append(Rejection(number, "invalid", _EMPTY, f"{where}: empty"))
+                continue
+            place = int(self._rows.find([key])[0])
+            if place < 0:
+                rejections.append(Rejection(number, "unknown_row", UNKNOWN_ROW, f"{where}: dataRow.globalKey"))
+            else:
+                self.emptied.add(place)
+                self._job.accepted += 1
+        return rejections
+
+
+def repeated_uuids(seen: SeenUuids, uuid: Uuids | None) -> Bools:
+    """Which have a uuid that came before."""
+    if uuid is None:
+        return np.zeros(0, np.bool_)
+    if uuid.given.all():
+        return seen.repeated(uuid.octets)
+    repeated = np.zeros(len(uuid.given), np.bool_)
+    repeated[uuid.given] = seen.repeated(uuid.octets[uuid.given])
+    return repeated
+
+
+def _rejected(columns: Columns, which: Bools, code: str, message: str, field: str) -> list[Rejection]:
+    uuid = columns.uuid
+    return [
+        Rejection(
+            int(columns.place[i]) + 1,
+            code,
+            message,
+            f"line {int(columns.place[i]) + 1}: {field}",
+            uuid_text(uuid.octets[i].tobytes()) if uuid is not None and uuid.given[i] else "",
+        )
+        for i in np.flatnonzero(which).tolist()
+    ]

@@ -1,0 +1,23 @@
+"""Groups of commands for nouns that are a command themselves."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from typer.core import TyperGroup
+
+if TYPE_CHECKING:
+    from typer._click.core import Context
+
+OTHERWISE = "run"
+"""The command that is meant where none is named."""
+
+
+class OrOfARun(TyperGroup):
+    """`rows RUN` next to `rows list` and the like: what is no command's name is the name of a run."""
+
+    def parse_args(self, ctx: Context, args: list[str]) -> list[str]:
+        """Put in the command where it was left out."""
+        if args and args[0] not in self.commands and args[0] not in ("-h", "--help"):
+            args = [OTHERWISE, *args]
+        return super().parse_args(ctx, args)

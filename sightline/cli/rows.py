@@ -1,0 +1,119 @@
+"""`sightline rows`: data rows of a dataset; `sightline rows RUN`: what a run got right and wrong on each."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from sightline.cli import options as o
+from sightline.cli.groups import OTHERWISE, OrOfARun
+
+app = typer.Typer(
+    cls=OrOfARun,
+    help="Data rows of a dataset. `sightline rows RUN` lists those of a run.",
+    no_args_is_help=True,
+)
+
+Keys = Annotated[list[str], typer.Argument(metavar="GLOBAL_KEY...", help="They name rows in their dataset.")]
+
+
+@app.command(OTHERWISE)
+def of_run(
+    run: o.RunName,
+    iou: o.Iou = None,
+    confidence: o.Confidence = None,
+    class_name: Annotated[str | None, typer.Option("--class", help="Only rows with this class.")] = None,
+    sort: Annotated[str | None, typer.Option(help="iou or confidence, with a minus before it for descending.")] = None,
+    limit: o.Limit = 20,
+    url: o.Url = None,
+    as_json: o.Json = False,
+) -> None:
+    """List the rows of a run with what is right and wrong on each."""
+    from sightline.cli import show
+    from sightline.cli.find import find_run
+
+    with o.connect(url) as client:
+        filters = {"iou": iou, "confidence": confidence, "class": class_name, "sort": sort}
+        found = client.rows(find_run(client, run).run_id, limit=limit, **filters)
+    show.as_json({"items": found}) if as_json else show.rows(found)
+
+
+@app.command("list")
+def list_(
+    dataset: o.DatasetOption,
+    prefix: Annotated[str | None, typer.Option(help="Only rows whose global key begins with this.")] = None,
+    split: Annotated[str | None, typer.Option(help="Only rows of this split.")] = None,
+    labelled: Annotated[
+        bool | None, typer.Option("--labelled/--unlabelled", help="Only rows with truth, or without.")
+    ] = None,
+    version: Annotated[int | None, typer.Option(min=1, help="In which version.", show_default="the draft")] = None,
+    limit: o.Limit = 50,
+    url: o.Url = None,
+    as_json: o.Json = False,
+) -> None:
+    """List the data rows of a dataset."""
+    from sightline.cli import show
+    from sightline.cli.find import find_dataset
+
+    with o.connect(url) as client:
+        path = f"/v1/datasets/{find_dataset(client, dataset).dataset_id}/data-rows"
+        found = client.first(path, limit, q=prefix, split=split, labelled=labelled, version=version)
+    show.items(found, ("global_key", "split", "width", "height", "labelled", "asset_url"), as_json)
+
+
+@app.command()
+def get(
+    global_key: Annotated[str, typer.Argument(metavar="GLOBAL_KEY")],
+    dataset: o.DatasetOption,
+    url: o.Url = None,
+    as_json: o.Json = False,
+) -> None:
+    """Show a data row."""
+    from sightline.cli import show
+    from sightline.cli.find import find_dataset
+
+    with o.connect(url) as client:
+        found = find_dataset(client, dataset).row(global_key)
+    show.struct(found, as_json)
+
+
+@app.command()
+def add(
+    keys: Keys,
+    dataset: o.DatasetOption,
+    width: Annotated[int | None, typer.Option(min=1, help="Pixels.")] = None,
+    height: Annotated[int | None, typer.Option(min=1, help="Pixels.")] = None,
+    split: Annotated[str | None, typer.Option(help="training, validation, test or unassigned.")] = None,
+    metadata: Annotated[list[str] | None, typer.Option(metavar="KEY=VALUE", help="May be repeated.")] = None,
+    url: o.Url = None,
+    as_json: o.Json = False,
+) -> None:
+    """Make or change data rows. Files of rows: `sightline import ndjson --rows FILE`."""
+    from sightline.cli import show
+    from sightline.cli.find import find_dataset
+
+    said: dict[str, Any] = {"width": width, "height": height, "split": split}
+    if metadata:
+        said["metadata"] = {key: value for key, _, value in (each.partition("=") for each in metadata)}
+    rows = [{"global_key": key, **{name: value for name, value in said.items() if value is not None}} for key in keys]
+    with o.connect(url) as client:
+        job = find_dataset(client, dataset).add_rows(rows)
+    show.job(job.facts, as_json)
+
+
+@app.command()
+def delete(
+    keys: Keys, dataset: o.DatasetOption, yes: o.Yes = False, url: o.Url = None, as_json: o.Json = False
+) -> None:
+    """Delete data rows with their truth in every version and what runs said of them."""
+    from sightline.cli import show
+    from sightline.cli.find import find_dataset
+
+    with o.connect(url) as client:
+        found = find_dataset(client, dataset)
+        named = repr(keys[0]) if len(keys) == 1 else f"{len(keys)} rows"
+        o.confirm(f"{named} of {found.name!r}, with truth and predictions", yes)
+        for key in keys:
+            found.delete_row(key)
+    show.one({"dataset_id": found.dataset_id, "deleted": keys}, as_json)

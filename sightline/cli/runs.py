@@ -1,0 +1,140 @@
+"""`sightline runs`; without a command it lists them."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any, cast
+
+import typer
+
+from sightline.cli import options as o
+from sightline.cli.outcome import Exit, Stop
+
+app = typer.Typer(help="Runs of models.", invoke_without_command=True)
+
+
+@app.callback()
+def runs(ctx: typer.Context, limit: o.Limit = 50, url: o.Url = None, as_json: o.Json = False) -> None:
+    """Runs of models; without a command: list them, the newest first."""
+    if ctx.invoked_subcommand is None:
+        list_(limit=limit, url=url, as_json=as_json)
+
+
+@app.command("list")
+def list_(
+    model: Annotated[str | None, typer.Option(help="Only of this model.")] = None,
+    dataset: Annotated[str | None, typer.Option(help="Only on this dataset.")] = None,
+    limit: o.Limit = 50,
+    url: o.Url = None,
+    as_json: o.Json = False,
+) -> None:
+    """List the runs, the newest first."""
+    from sightline.cli import show
+    from sightline.cli.find import find_dataset, find_model
+
+    with o.connect(url) as client:
+        of_model = find_model(client, model).model_id if model else None
+        on_dataset = find_dataset(client, dataset).dataset_id if dataset else None
+        found = client.list_runs(limit=limit, model_id=of_model, dataset_id=on_dataset)
+    show.as_json({"items": found}) if as_json else show.runs(found)
+
+
+@app.command()
+def show(run: o.RunName, url: o.Url = None, as_json: o.Json = False) -> None:
+    """Show a run: what it is measured on, its config, and how fresh its numbers are."""
+    from sightline.cli import show
+    from sightline.cli.find import find_run
+
+    with o.connect(url) as client:
+        answer = client.ask(f"/v1/model-runs/{find_run(client, run).run_id}")
+    show.one(answer, as_json)
+
+
+@app.command()
+def create(
+    name: o.NewName,
+    model: o.ModelOption,
+    dataset: o.DatasetOption,
+    version: Annotated[
+        int | None, typer.Option(min=1, help="Version of the dataset.", show_default="its draft")
+    ] = None,
+    split: Annotated[
+        list[str] | None, typer.Option(help="Only labelled rows of this split count; may be repeated.")
+    ] = None,
+    accept_new_rows: Annotated[
+        bool,
+        typer.Option("--accept-new-rows", help="Make rows that the dataset doesn't have when it predicts on them."),
+    ] = False,
+    config: Annotated[str | None, typer.Option(metavar="JSON", help="One JSON object: how the run was made.")] = None,
+    url: o.Url = None,
+    as_json: o.Json = False,
+) -> None:
+    """Make a run of a model, on a version of a dataset."""
+    from sightline.cli import show
+    from sightline.cli.find import find_dataset, find_model
+
+    said = _config(config)
+    with o.connect(url) as client:
+        of_model, on = find_model(client, model), find_dataset(client, dataset)
+        more: dict[str, Any] = {"splits": split or [], "accepts_new_rows": accept_new_rows, "config": said}
+        made = client.create_run(name, of_model.model_id, on.dataset_id, version, **more)
+    show.thing(made, as_json)
+
+
+@app.command()
+def rename(run: o.RunName, name: o.NewName, url: o.Url = None, as_json: o.Json = False) -> None:
+    """Give a run another name."""
+    from sightline.cli import show
+    from sightline.cli.find import find_run
+
+    with o.connect(url) as client:
+        found = find_run(client, run)
+        found.rename(name)
+    show.thing(found, as_json)
+
+
+@app.command()
+def seal(run: o.RunName, url: o.Url = None, as_json: o.Json = False) -> None:
+    """Let a run take no more predictions."""
+    from sightline.cli import show
+    from sightline.cli.find import find_run
+
+    with o.connect(url) as client:
+        found = find_run(client, run)
+        found.seal()
+    show.thing(found, as_json)
+
+
+@app.command()
+def reopen(run: o.RunName, url: o.Url = None, as_json: o.Json = False) -> None:
+    """Let a sealed run take predictions again."""
+    from sightline.cli import show
+    from sightline.cli.find import find_run
+
+    with o.connect(url) as client:
+        found = find_run(client, run)
+        found.reopen()
+    show.thing(found, as_json)
+
+
+@app.command()
+def delete(run: o.RunName, yes: o.Yes = False, url: o.Url = None, as_json: o.Json = False) -> None:
+    """Delete a run with its predictions."""
+    from sightline.cli import show
+    from sightline.cli.find import find_run
+
+    with o.connect(url) as client:
+        found = find_run(client, run)
+        o.confirm(f"the run {found.name!r} ({found.run_id}) with its predictions", yes)
+        answer = client.tell("DELETE", f"/v1/model-runs/{found.run_id}")
+    show.one(answer, as_json)
+
+
+def _config(text: str | None) -> dict[str, Any]:
+    try:
+        said: Any = json.loads(text) if text else {}
+    except ValueError as error:
+        raise Stop(Exit.REFUSED, f"--config is not JSON: {error}") from error
+    if not isinstance(said, dict):
+        raise Stop(Exit.REFUSED, "--config is not a JSON object")
+    return cast("dict[str, Any]", said)

@@ -1,0 +1,238 @@
+"""Runs: predictions in, numbers out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Literal
+
+from sightline.client import bars, sources
+from sightline.client.answers import (
+    DataRow,
+    DatasetVersion,
+    ImportJob,
+    JsonObject,
+    Prediction,
+    RowOfRun,
+    RunFacts,
+)
+from sightline.client.asking import Call, Flow, Parameter, get, part, upload, write
+from sightline.client.errors import ApiError, SightlineError
+from sightline.client.flows.catalog import existing
+from sightline.client.flows.uploading import body_of
+from sightline.client.sources import Format, Source
+from sightline.client.things import DatasetThing, ModelThing, RunThing
+
+Model = ModelThing[Any]
+Run = RunThing[Any]
+Mode = Literal["upsert", "replace"]
+
+
+def create_run(
+    model: Model,
+    name: str,
+    on: DatasetVersion | DatasetThing[Any],
+    *,
+    config: Mapping[str, Any] | None = None,
+    run_config_id: str | None = None,
+    splits: Sequence[str] = (),
+    accepts_new_rows: bool = False,
+    ontology_version: int | None = None,
+) -> Flow[RunFacts]:
+    """A new run on a version of a dataset, or on the draft of one.
+
+    `splits`: only labelled rows of these count. `accepts_new_rows`: rows that the dataset doesn't have are made when
+    it predicts on them. `run_config_id`: a saved config, in place of `config`.
+    """
+    return (
+        yield write(
+            "POST",
+            "/v1/model-runs",
+            RunFacts,
+            {
+                "name": name,
+                "model_id": model.model_id,
+                "dataset_id": on.dataset_id,
+                **({"dataset_version": on.version} if isinstance(on, DatasetVersion) else {}),
+                **({"ontology_version": ontology_version} if ontology_version else {}),
+                **({"run_config_id": run_config_id} if run_config_id else {}),
+                **({"config": dict(config)} if config else {}),
+                **({"splits": list(splits)} if splits else {}),
+                **({"accepts_new_rows": True} if accepts_new_rows else {}),
+            },
+        )
+    )
+
+
+def ensure_run(
+    model: Model,
+    name: str,
+    on: DatasetVersion | DatasetThing[Any],
+    *,
+    config: Mapping[str, Any] | None = None,
+    splits: Sequence[str] = (),
+    accepts_new_rows: bool = False,
+) -> Flow[RunFacts]:
+    """The model's run of this name; made when it isn't there. An error if it is measured on something else."""
+    try:
+        asked = create_run(model, name, on, config=config, splits=splits, accepts_new_rows=accepts_new_rows)
+        return (yield from asked)
+    except ApiError as error:
+        found: RunFacts = yield get(f"/v1/model-runs/{existing(error)}", RunFacts)
+    version = on.version if isinstance(on, DatasetVersion) else on.draft
+    if (found.dataset_id, found.dataset_version) != (on.dataset_id, version):
+        raise SightlineError(
+            f"the run {name!r} is there already, on version {found.dataset_version} of {found.dataset_id}: "
+            "choose another name"
+        )
+    return found
+
+
+def runs_of(model: Model, *, name: str | None = None, state: str | None = None) -> Call[RunFacts]:
+    """The runs of a model, the newest first."""
+    return get("/v1/model-runs", RunFacts, model_id=model.model_id, name=name, state=state)
+
+
+def change(run: Run, **changes: Any) -> Flow[None]:
+    """Another name, another config."""
+    run.facts = yield write("PATCH", _path(run), RunFacts, changes)
+
+
+def rename(run: Run, name: str) -> Flow[None]:
+    """Another name; the id stays."""
+    yield from change(run, name=name)
+
+
+def configure(run: Run, config: Mapping[str, Any]) -> Flow[None]:
+    """Another config, in place of the whole."""
+    yield from change(run, config=dict(config))
+
+
+def refresh(run: Run) -> Flow[None]:
+    """Ask again what the server has of it."""
+    run.facts = yield get(_path(run), RunFacts)
+
+
+def seal(run: Run) -> Flow[None]:
+    """Take no more predictions."""
+    run.facts = yield write("POST", f"{_path(run)}:seal", RunFacts)
+
+
+def reopen(run: Run) -> Flow[None]:
+    """Take predictions again. What was sent in between stays refused."""
+    run.facts = yield write("POST", f"{_path(run)}:reopen", RunFacts)
+
+
+def delete(run: Run) -> Flow[None]:
+    """With its predictions. Its name is free again, its id never is."""
+    yield write("DELETE", _path(run))
+
+
+def send(
+    run: Run,
+    source: Source | None = None,
+    *,
+    row: Any = None,
+    class_name: Any = None,
+    boxes: Any = None,
+    confidence: Any = None,
+    uuid: Any = None,
+    empty: Iterable[str] = (),
+    mode: Mode = "upsert",
+    format: Format | None = None,
+    gzip: bool = False,
+) -> Flow[ImportJob]:
+    """Send predictions: a COCO or NDJSON file, a DataFrame, dicts, or arrays by name. Answers when the log has them.
+
+    `boxes` is (n, 4): x, y, width, height. `confidence` may be left out, and counts as 1 then. With `uuid` the same
+    one replaces what it named before. `mode="replace"`: this is all that the run says of the rows that are named, with
+    `empty` those on which it found nothing.
+    """
+    total = None if row is None else len(row)
+    with bars.bar("Predictions", total, "boxes", shown=run.origin.progress) as sent:
+        columns = {"row": row, "class_name": class_name, "boxes": boxes, "confidence": confidence, "uuid": uuid}
+        body, chosen = body_of(source, columns, empty, format, gzip=gzip, sent=sent)
+        return (yield upload(f"{_path(run)}/predictions:import", body, ImportJob, format=chosen, mode=mode))
+
+
+def delete_predictions(run: Run, uuid: Iterable[Any], *, row: Sequence[str] | None = None) -> Flow[ImportJob]:
+    """Delete predictions by uuid. Where their rows are said too, these need not be searched for."""
+    names = [str(each) for each in uuid]
+    if row is None:
+        lines: list[JsonObject] = [{"uuid": name} for name in names]
+    else:
+        lines = [{"dataRow": {"globalKey": key}, "uuid": name} for key, name in zip(row, names, strict=True)]
+    return (yield upload(f"{_path(run)}/predictions:delete", sources.lines(lines), ImportJob))
+
+
+def metrics(
+    run: Run,
+    *,
+    iou: float | None = None,
+    confidence: float | None = None,
+    class_confidence: Mapping[str, float | None] | None = None,
+) -> Flow[JsonObject]:
+    """What the run is worth, at any thresholds; `class_confidence`: others for some classes (None: nothing counts)."""
+    return (yield get(f"{_path(run)}/metrics", JsonObject, **_thresholds(iou, confidence, class_confidence)))
+
+
+def confusion_matrix(
+    run: Run,
+    *,
+    iou: float | None = None,
+    confidence: float | None = None,
+    class_confidence: Mapping[str, float | None] | None = None,
+) -> Flow[JsonObject]:
+    """Which class is taken for which."""
+    return (yield get(f"{_path(run)}/confusion-matrix", JsonObject, **_thresholds(iou, confidence, class_confidence)))
+
+
+def curves(run: Run, *, iou: float | None = None, points: int | None = None) -> Flow[JsonObject]:
+    """Precision and recall along the confidence, per class."""
+    return (yield get(f"{_path(run)}/curves", JsonObject, iou=iou, points=points))
+
+
+def rows(
+    run: Run,
+    *,
+    iou: float | None = None,
+    confidence: float | None = None,
+    class_name: str | Sequence[str] | None = None,
+    sort: str | None = None,
+    **bounds: float | None,
+) -> Call[JsonObject]:
+    """Labelled rows with what is right and wrong on each; `min_fp=1` and the like leave others out."""
+    classes = class_name if class_name is None or isinstance(class_name, str) else list(class_name)
+    asked: dict[str, Parameter] = {**_thresholds(iou, confidence, None), "class": classes, "sort": sort, **bounds}
+    return get(f"{_path(run)}/rows", JsonObject, **asked)
+
+
+def row(run: Run, global_key: str, *, iou: float | None = None, confidence: float | None = None) -> Flow[JsonObject]:
+    """One row in full: predictions, truths, pairs, and who took whom."""
+    return (yield get(f"{_path(run)}/rows/{part(global_key)}", JsonObject, **_thresholds(iou, confidence, None)))
+
+
+def rows_in_question(run: Run) -> Call[DataRow]:
+    """All data rows of the run's dataset."""
+    return get(f"/v1/datasets/{run.dataset_id}/data-rows", DataRow, page_size=1_000)
+
+
+def predictions_of_row(run: Run, global_key: str) -> Flow[list[Prediction]]:
+    """What the run says of a row."""
+    try:
+        found: RowOfRun = yield get(f"{_path(run)}/rows/{part(global_key)}", RowOfRun)
+    except ApiError as error:
+        if error.status == 404:  # deleted since it was listed
+            return []
+        raise
+    return [Prediction(global_key, each.class_name, each.box, each.confidence, each.uuid) for each in found.predictions]
+
+
+def _thresholds(
+    iou: float | None, confidence: float | None, per_class: Mapping[str, float | None] | None
+) -> dict[str, Parameter]:
+    each = [f"{name}:{'null' if value is None else value}" for name, value in (per_class or {}).items()]
+    return {"iou": iou, "confidence": confidence, "class_confidence": each or None}
+
+
+def _path(run: Run) -> str:
+    return f"/v1/model-runs/{run.run_id}"

@@ -1,0 +1,116 @@
+"""Nouns on the command line, against a server in memory: what is asked, printed and refused."""
+
+import json
+from typing import Any
+
+import httpx
+import pytest
+from typer.testing import CliRunner
+
+from sightline.cli import options
+from sightline.cli.app import app
+from sightline.cli.outcome import Exit, Stop
+from sightline.client import Client
+
+DATASET = {"dataset_id": "ds_1", "name": "pets", "ontology_id": "ont_1", "draft": 3}
+RUN = {
+    "run_id": "run_1",
+    "name": "first",
+    "model_id": "mdl_1",
+    "dataset_id": "ds_1",
+    "dataset_version": 1,
+    "created_unix_ms": 0,
+}
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """A server with one dataset and one run; what it is asked."""
+    seen: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        seen.append(f"{request.method} {request.url.path}")
+        named = request.url.params.get("name")
+        match seen[-1]:
+            case "GET /v1/datasets":
+                return httpx.Response(200, json={"items": [DATASET] if named in (None, "pets") else []})
+            case "GET /v1/datasets/ds_1":
+                return httpx.Response(200, json=DATASET)
+            case "GET /v1/model-runs":
+                return httpx.Response(200, json={"items": [RUN] if named in (None, "first") else []})
+            case "GET /v1/imports/imp_1/errors":
+                lines = [
+                    {"number": 2, "code": "unknown_row", "message": "Why."},
+                    {"number": 5, "code": "x", "message": ""},
+                ]
+                return httpx.Response(200, text="".join(json.dumps(line) + "\n" for line in lines))
+            case "DELETE /v1/datasets/ds_1" | "DELETE /v1/datasets/ds_1/versions/1":
+                return httpx.Response(200, json={"dataset_id": "ds_1", "deleted_runs": 2})
+            case _:
+                return httpx.Response(200, json={"items": []})
+
+    def connect(_url: str | None) -> Client:
+        return Client("http://test", retries=0, transport=httpx.MockTransport(answer))
+
+    monkeypatch.setattr(options, "connect", connect)
+    return seen
+
+
+def run(*arguments: str, **more: Any) -> Any:
+    return CliRunner().invoke(app, list(arguments), **more)
+
+
+@pytest.mark.usefixtures("asked")
+def test_runs_alone_lists_them() -> None:
+    for command in (("runs", "--json"), ("runs", "list", "--json")):
+        assert json.loads(run(*command).stdout)["items"][0]["run_id"] == "run_1"
+
+
+def test_rows_of_a_run_are_asked_for_by_its_name_alone(asked: list[str]) -> None:
+    for command in (("rows", "first", "--limit", "5"), ("rows", "--limit", "5", "first"), ("rows", "run", "first")):
+        asked.clear()
+        assert run(*command).exit_code == 0
+        assert asked == ["GET /v1/model-runs", "GET /v1/model-runs/run_1/rows"]
+    asked.clear()
+    assert run("rows", "list", "--dataset", "pets").exit_code == 0
+    assert asked[-1] == "GET /v1/datasets/ds_1/data-rows"
+
+
+def test_nothing_is_deleted_without_yes_where_nobody_can_be_asked(asked: list[str]) -> None:
+    done = run("datasets", "delete", "pets")
+    assert isinstance(done.exception, Stop)
+    assert done.exception.code == Exit.REFUSED
+    assert not any(each.startswith("DELETE") for each in asked)
+    assert json.loads(run("datasets", "delete", "pets", "--yes", "--json").stdout)["deleted_runs"] == 2
+    assert run("datasets", "delete", "pets", "--version", "1", "-y").exit_code == 0
+    assert asked[-1] == "DELETE /v1/datasets/ds_1/versions/1"
+
+
+@pytest.mark.usefixtures("asked")
+def test_errors_of_an_import_are_a_table_or_lines() -> None:
+    assert "unknown_row" in run("errors", "imp_1").stdout
+    lines = [json.loads(line) for line in run("errors", "imp_1", "--json").stdout.splitlines()]
+    assert [line["number"] for line in lines] == [2, 5]
+
+
+@pytest.mark.usefixtures("asked")
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (("datasets", "show", "nope"), Exit.FAILURE),
+        (("import", "ndjson", "--dataset", "pets"), Exit.REFUSED),
+        (("import", "ndjson", "--dataset", "pets", "--predictions", __file__), Exit.REFUSED),
+        (("import", "ndjson", "--dataset", "pets", "--rows", __file__, "--model", "m"), Exit.REFUSED),
+        (("runs", "create", "r", "--model", "m", "--dataset", "d", "--config", "{"), Exit.REFUSED),
+        (("runs", "create", "r", "--model", "m", "--dataset", "d", "--config", "[]"), Exit.REFUSED),
+    ],
+)
+def test_what_cannot_be_done_has_its_exit_code(arguments: tuple[str, ...], code: Exit) -> None:
+    done = run(*arguments)
+    assert isinstance(done.exception, Stop)
+    assert done.exception.code == code
+
+
+def test_completion_is_silent_without_a_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SIGHTLINE_URL", "http://127.0.0.1:1")
+    assert options.completing("model-runs")("ep") == []

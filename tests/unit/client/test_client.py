@@ -1,0 +1,83 @@
+"""The client: what it sends, and what becomes of errors."""
+
+import gzip
+from pathlib import Path
+
+import httpx
+import pytest
+
+from sightline.client import ApiError, Client, ConnectionLost, SightlineError, Unreachable
+
+
+def client(answer: object) -> Client:
+    return Client("http://test/", retries=0, transport=httpx.MockTransport(answer))  # type: ignore[arg-type]
+
+
+def test_pages_are_followed_to_the_end() -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        token = int(request.url.params.get("page_token", 0))
+        run = {"run_id": f"run_{token}", "name": "n", "model_id": "m", "dataset_id": "d", "dataset_version": 1}
+        return httpx.Response(200, json={"items": [run], "next_page_token": str(token + 1) if token < 2 else None})
+
+    with client(answer) as it:
+        assert [run.run_id for run in it.find_runs()] == ["run_0", "run_1", "run_2"]
+        assert len(it.list_runs(limit=2)) == 2
+
+
+def test_an_upload_is_streamed_with_its_length_and_told_of(tmp_path: Path) -> None:
+    seen: list[httpx.Request] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        request.read()
+        seen.append(request)
+        return httpx.Response(200, json={"job": "imp_1", "state": "FINISHED", "accepted": 0, "rejected": 0})
+
+    plain, zipped = tmp_path / "plain", tmp_path / "zipped"
+    plain.write_bytes(b"x" * 700_000)
+    zipped.write_bytes(gzip.compress(b"x"))
+    told: list[int] = []
+    with client(answer) as it:
+        it.import_predictions("run_1", plain, mode="replace", sent=told.append)
+        it.import_ground_truth("ds_1", zipped)
+    assert told == sorted(told)
+    assert told[-1] == 700_000
+    assert seen[0].headers["content-length"] == "700000"
+    assert "content-encoding" not in seen[0].headers
+    assert dict(seen[0].url.params) == {"format": "coco", "mode": "replace"}
+    assert seen[1].headers["content-encoding"] == "gzip"
+
+
+@pytest.mark.parametrize(
+    ("fault", "kind"),
+    [
+        (httpx.ConnectError("refused"), Unreachable),
+        (httpx.ReadError("reset"), ConnectionLost),
+        (httpx.ReadTimeout("slow"), ConnectionLost),
+        (httpx.RemoteProtocolError("cut"), ConnectionLost),
+    ],
+)
+def test_broken_connections_say_what_is_known(fault: Exception, kind: type[SightlineError]) -> None:
+    def answer(_request: httpx.Request) -> httpx.Response:
+        raise fault
+
+    with client(answer) as it, pytest.raises(kind):
+        it.status()
+
+
+def test_problems_keep_their_type_and_what_exists() -> None:
+    body = {
+        "type": "https://sightline.dev/problems/name-taken",
+        "title": "taken",
+        "detail": "why",
+        "existing_id": "ds_1",
+    }
+    with client(lambda _: httpx.Response(409, json=body)) as it, pytest.raises(ApiError) as error:
+        it.create_dataset("name", "ont_1")
+    assert (error.value.status, error.value.slug, error.value.existing_id) == (409, "name-taken", "ds_1")
+    assert str(error.value) == "taken: why"
+
+
+@pytest.mark.parametrize("answer", [httpx.Response(500, text="<html>"), httpx.Response(200, text="<html>")])
+def test_another_program_at_the_address_is_an_error_like_others(answer: httpx.Response) -> None:
+    with client(lambda _: answer) as it, pytest.raises(SightlineError):
+        it.run("run_1")

@@ -1,0 +1,130 @@
+"""Annotations as NDJSON in Labelbox's shape."""
+
+from __future__ import annotations
+
+import json
+import math
+import uuid
+from typing import Any
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sightline.formats.labelbox import AnnotationBlock, AnnotationReader
+from sightline.formats.uuids import parse_uuids
+
+numbers = st.one_of(st.floats(), st.integers(-(10**30), 10**30), st.booleans(), st.none(), st.text(max_size=3))
+json_values = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=5)),
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.text(max_size=5), inner, max_size=3)),
+    max_leaves=5,
+)
+keys = st.one_of(st.sampled_from(["a.jpg", "b/ü.jpg"]), st.text(max_size=4))
+boxes = st.fixed_dictionaries(dict.fromkeys(("top", "left", "height", "width"), numbers))
+lines = st.fixed_dictionaries(
+    {},
+    optional={
+        "dataRow": st.one_of(st.fixed_dictionaries({"globalKey": keys}), json_values),
+        "name": st.one_of(st.just("car"), json_values),
+        "bbox": st.one_of(boxes, json_values),
+        "confidence": numbers,
+        "uuid": st.one_of(st.uuids().map(str), st.text(max_size=40)),
+        "empty": st.booleans(),
+        "customMetrics": json_values,
+        "polygon": json_values,
+    },
+)
+good = st.fixed_dictionaries(
+    {
+        "dataRow": st.just({"globalKey": "a.jpg"}),
+        "name": st.just("car"),
+        "bbox": st.fixed_dictionaries({side: st.floats(0, 1e6) for side in ("top", "left", "height", "width")}),
+    },
+    optional={"confidence": st.floats(0, 1), "uuid": st.uuids().map(str)},
+)
+texts = st.one_of(
+    st.one_of(good, lines, json_values).map(lambda value: json.dumps(value).encode()),
+    st.binary(max_size=30).map(lambda octets: octets.replace(b"\n", b"")),
+    st.sampled_from([b"", b" ", b"\r", b"{}{}", b'{"a":', b"}", b"NaN", b"[" * 2000, b"\xef\xbb\xbf{}"]),
+    st.tuples(good, good).map(lambda both: b"".join(json.dumps(each).encode() for each in both)),
+)
+
+
+def read(data: bytes, step: int) -> list[AnnotationBlock]:
+    reader = AnnotationReader()
+    blocks = [block for i in range(0, len(data), step) for block in reader.feed(data[i : i + step])]
+    return [*blocks, *reader.finish()]
+
+
+@settings(deadline=None, max_examples=300)
+@given(st.lists(texts, max_size=12), st.integers(1, 400), st.sampled_from([b"\n", b"\r\n"]))
+def test_every_line_is_accepted_or_rejected_exactly_once(texts: list[bytes], step: int, end: bytes) -> None:
+    data = end.join(texts)
+    blocks = read(data, step)
+    decided = [
+        *(int(number) for block in blocks for number in block.line),
+        *(number for block in blocks for _, number in block.empty),
+        *(rejection.number for block in blocks for rejection in block.rejections),
+    ]
+    plain = data.removeprefix(b"\xef\xbb\xbf").split(b"\n")
+    assert sorted(decided) == [number for number, text in enumerate(plain, 1) if text.strip(b" \t\r")]
+    for block in blocks:
+        for number, box, name, key in zip(block.line, block.box, block.names, block.global_keys, strict=True):
+            said: dict[str, Any] = json.loads(plain[number - 1])
+            assert (said["name"], said["dataRow"]["globalKey"]) == (name, key)
+            assert [float(said["bbox"][side]) for side in ("left", "top", "width", "height")] == box.tolist()
+            assert all(map(math.isfinite, box))
+
+
+@settings(deadline=None)
+@given(st.lists(good, max_size=20), st.integers(1, 400))
+def test_good_lines_come_through_as_they_are(items: list[dict[str, Any]], step: int) -> None:
+    blocks = read(b"\n".join(json.dumps(item).encode() for item in items), step)
+    assert [rejection for block in blocks for rejection in block.rejections] == []
+    confidence = [None if math.isnan(c) else c for block in blocks for c in block.confidence.tolist()]
+    assert confidence == [item.get("confidence") for item in items]
+    given_uuids = [
+        str(uuid.UUID(bytes=octets.tobytes())) if there else None
+        for block in blocks
+        for octets, there in zip(block.uuid, block.has_uuid, strict=True)
+    ]
+    assert given_uuids == [item.get("uuid") for item in items]
+
+
+@given(
+    st.lists(st.one_of(st.none(), st.uuids().map(str), st.uuids().map(lambda u: str(u).upper()), st.text()), max_size=9)
+)
+def test_uuids_are_read_as_python_reads_them(texts: list[str | None]) -> None:
+    octets, there, wrong = parse_uuids(texts)
+    assert there.tolist() == [text is not None for text in texts]
+    for text, found, bad in zip(texts, octets, wrong.tolist(), strict=True):
+        try:
+            right = text is not None and len(text) == 36 and str(uuid.UUID(text)) == text.lower()
+        except ValueError:
+            right = False
+        assert bad == (text is not None and not right)
+        assert found.tobytes() == (uuid.UUID(text).bytes if right and text else bytes(16))
+
+
+def test_rejected_lines_tell_their_row_and_their_uuid_as_far_as_they_can_be_read() -> None:
+    id = "00000000-0000-0000-0000-00000000000A"
+    texts = [
+        b'{"dataRow": {"globalKey": "b\\u00fc.jpg"}, "uuid": "%b", "bbox"' % id.encode(),
+        b'{"dataRow": {"globalKey": "long.jpg"}, "x": "' + b"x" * (1 << 20) + b'"}',
+        b'{"dataRow": {"globalKey": 7}}',
+    ]
+    (block,) = [block for block in read(b"\n".join(texts), 1 << 30) if block.rejections][:1] or [None]
+    assert block is not None
+    blocks = read(b"\n".join(texts), 1 << 16)
+    keys = {number: key for block in blocks for number, key in block.rejected_keys.items()}
+    assert keys == {1: "bü.jpg", 2: "long.jpg"}
+    uuids = {r.number: r.uuid for block in blocks for r in block.rejections}
+    assert uuids == {1: id.lower(), 2: "", 3: ""}
+
+
+def test_columns_of_nothing_have_their_shapes() -> None:
+    (block,) = read(b"{}", 9)
+    assert block.box.shape == (0, 4)
+    assert block.uuid.shape == (0, 16)
+    assert np.array_equal(block.line, [])
