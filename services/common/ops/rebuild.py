@@ -259,9 +259,9 @@ async def _users(settings: Settings) -> tuple[str, ...]:
     cluster = settings.kafka
     if cluster is None:
         return sqlite_looking.look(settings.log_path).users
-    from services.common.eventlog import kafka_looking  # an embedded log waits for no driver to load
+    from services.common.eventlog.kafka import look  # an embedded log waits for no driver to load
 
-    return (await kafka_looking.look(cluster)).look(cluster).users
+    return (await look(cluster)).look(cluster).users
 
 
 def _records(stands: Stands) -> int:
