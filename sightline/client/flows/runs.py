@@ -26,6 +26,9 @@ Model = ModelThing[Any]
 Run = RunThing[Any]
 Mode = Literal["upsert", "replace"]
 
+ROWS_AT_ONCE = 8
+"""How many rows are asked for at a time when all that a run has said is read."""
+
 
 def create_run(
     model: Model,
@@ -213,7 +216,7 @@ def row(run: Run, global_key: str, *, iou: float | None = None, confidence: floa
 
 def rows_in_question(run: Run) -> Call[DataRow]:
     """All data rows of the run's dataset."""
-    return get(f"/v1/datasets/{run.dataset_id}/data-rows", DataRow, page_size=1_000)
+    return get(f"/v1/datasets/{run.dataset_id}/data-rows", DataRow, page_size=200)
 
 
 def predictions_of_row(run: Run, global_key: str) -> Flow[list[Prediction]]:
