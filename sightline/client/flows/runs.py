@@ -18,7 +18,7 @@ from sightline.client.answers import (
 from sightline.client.asking import Call, Flow, Parameter, get, part, upload, write
 from sightline.client.errors import ApiError, SightlineError
 from sightline.client.flows.catalog import existing
-from sightline.client.flows.uploading import body_of
+from sightline.client.flows.uploading import body_of, extent
 from sightline.client.sources import Format, Source
 from sightline.client.things import DatasetThing, ModelThing, RunThing
 
@@ -150,8 +150,8 @@ def send(
     one replaces what it named before. `mode="replace"`: this is all that the run says of the rows that are named, with
     `empty` those on which it found nothing.
     """
-    total = None if row is None else len(row)
-    with bars.bar("Predictions", total, "boxes", shown=run.origin.progress) as sent:
+    total, unit = extent(source, row)
+    with bars.bar("Predictions", total, unit, shown=run.origin.progress) as sent:
         columns = {"row": row, "class_name": class_name, "boxes": boxes, "confidence": confidence, "uuid": uuid}
         body, chosen = body_of(source, columns, empty, format, gzip=gzip, sent=sent)
         return (yield upload(f"{_path(run)}/predictions:import", body, ImportJob, format=chosen, mode=mode))
