@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import wraps
 from types import TracebackType
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, Self, Ty
 
 import httpx
 
-from sightline.client.answers import Prediction
+from sightline.client.answers import DataRow, Prediction
 from sightline.client.asking import Call, Flow, following, items_of, page
 from sightline.client.flows import catalog, datasets, files, jobs, letters, runs
 from sightline.client.retrying import Retries
@@ -171,9 +172,20 @@ class AsyncPredictions:
 
     async def __aiter__(self) -> AsyncIterator[Prediction]:
         drive = self._run.origin.drive
-        async for row in AsyncListing(drive, runs.rows_in_question(self._run), _as_it_is):
-            for prediction in await drive.run(runs.predictions_of_row(self._run, row.global_key)):
-                yield prediction
+        places = asyncio.Semaphore(runs.ROWS_AT_ONCE)
+
+        async def said_of(row: DataRow) -> list[Prediction]:
+            async with places:
+                return await drive.run(runs.predictions_of_row(self._run, row.global_key))
+
+        call = page(runs.rows_in_question(self._run))
+        while call is not None:
+            rows_found = await drive.answer(call)
+            rows = items_of(rows_found, runs.rows_in_question(self._run))
+            for found in await asyncio.gather(*map(said_of, rows)):
+                for prediction in found:
+                    yield prediction
+            call = following(rows_found, runs.rows_in_question(self._run))
 
     async def to_arrays(self) -> Columns:
         """NumPy arrays by name: `run.upload(**arrays.arguments)` would send the same again."""

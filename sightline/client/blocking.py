@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import wraps
+from itertools import islice
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, Self, TypeVar
 
 import httpx
 
-from sightline.client.answers import Prediction
+from sightline.client.answers import DataRow, Prediction
 from sightline.client.asking import Call, Flow, following, items_of, page
 from sightline.client.flows import catalog, datasets, files, jobs, letters, runs
 from sightline.client.retrying import Retries
@@ -170,8 +172,15 @@ class Predictions:
 
     def __iter__(self) -> Iterator[Prediction]:
         drive = self._run.origin.drive
-        for row in Listing(drive, runs.rows_in_question(self._run), _as_it_is):
-            yield from drive.run(runs.predictions_of_row(self._run, row.global_key))
+
+        def said_of(row: DataRow) -> list[Prediction]:
+            return drive.run(runs.predictions_of_row(self._run, row.global_key))
+
+        rows = iter(Listing[DataRow](drive, runs.rows_in_question(self._run), _as_it_is))
+        with ThreadPoolExecutor(runs.ROWS_AT_ONCE) as pool:
+            while some := list(islice(rows, 8 * runs.ROWS_AT_ONCE)):
+                for found in pool.map(said_of, some):
+                    yield from found
 
     def to_arrays(self) -> Columns:
         """NumPy arrays by name: `run.upload(**arrays.arguments)` would send the same again."""

@@ -19,17 +19,21 @@ class Step:
         return {"missing": self.makes, "next": {"http": self.http, "command": self.command}}
 
 
-ONTOLOGY = Step("ontology", "POST /v1/ontologies", "sightline ontologies create NAME --class CLASS")
+ONTOLOGY = Step("ontology", "POST /v1/ontologies", "sightline ontologies create NAME CLASS")
 CLASSES = Step(
-    "classes", "POST /v1/ontologies/{ontology_id}/versions", "sightline ontologies add ONTOLOGY --class CLASS"
+    "classes", "POST /v1/ontologies/{ontology_id}/versions", "sightline ontologies add-classes ONTOLOGY CLASS"
 )
 DATASET = Step("dataset", "POST /v1/datasets", "sightline datasets create NAME --ontology ONTOLOGY")
 ROWS = Step(
-    "data rows", "POST /v1/datasets/{dataset_id}/data-rows:import", "sightline rows import FILE --dataset DATASET"
+    "data rows",
+    "POST /v1/datasets/{dataset_id}/data-rows:import",
+    "sightline import ndjson --dataset DATASET --rows FILE",
 )
 MODEL = Step("model", "POST /v1/models", "sightline models create NAME --ontology ONTOLOGY")
 RUN = Step("model run", "POST /v1/model-runs", "sightline runs create NAME --model MODEL --dataset DATASET")
-CONFIG = Step("saved config", "POST /v1/run-configs", "sightline runs create NAME --config FILE")
+CONFIG = Step(
+    "saved config", "POST /v1/run-configs", "sightline runs create NAME --model MODEL --dataset DATASET --config JSON"
+)
 REOPENED = Step("an open model run", "POST /v1/model-runs/{run_id}:reopen", "sightline runs reopen RUN")
 
 STEPS = (ONTOLOGY, CLASSES, DATASET, ROWS, MODEL, RUN)

@@ -138,4 +138,6 @@ def _project(record: Record, event: Event | None) -> str:
     """Whose a letter is: what its event says, else the beginning of its key, else the first project's."""
     named = [event.project_id] if event is not None else []
     named.append(record.key.decode(errors="replace").partition("/")[0] if b"/" in record.key else "")
-    return next((each for each in named if len(each) <= KEY_CHARACTERS and re.match(ID_PATTERN, each)), DEFAULT_PROJECT)
+    return next(
+        (each for each in named if len(each) <= KEY_CHARACTERS and re.fullmatch(ID_PATTERN, each)), DEFAULT_PROJECT
+    )

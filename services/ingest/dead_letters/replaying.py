@@ -144,7 +144,7 @@ class DeadLetters:
             raise
         passed = await self._all_passed(claimed, positions)
         await self._catch_up()
-        return [await self._settled(each, passed, note) if isinstance(each, _Claimed) else each for each in found]
+        return [await self._settled(each, passed) if isinstance(each, _Claimed) else each for each in found]
 
     async def _claim(self, letter: Document, note: str) -> _Claimed | Fields:
         """Take a letter into our hands, or say why not."""
@@ -152,14 +152,14 @@ class DeadLetters:
             return await self._closed(letter)
         event_id, token = uuid4().hex, uuid4().hex
         try:
-            bytes_of = await self._read(letter)
-            if bytes_of is None:
+            found = await self._read(letter)
+            if found is None:
                 await self._store.update(DEAD_LETTERS.name, letter["_id"], {"$set": {"bytes_gone": True}})
                 return _decided(letter, "gone", letter["state"], GONE)
             topic = self._log.topics.get(letter["topic"])
             if topic is None:
                 raise NotReplayable("it came from a topic that this log doesn't have")
-            prepared = again(bytes_of, topic.payloads, event_id=event_id, time_unix_ms=_now_ms())
+            prepared = again(found, topic.payloads, event_id=event_id, time_unix_ms=_now_ms())
             self._log.check([prepared.message])
         except (NotReplayable, MessageTooLarge) as reason:
             return _decided(letter, "not_replayable", letter["state"], str(reason))
@@ -181,7 +181,7 @@ class DeadLetters:
             DEAD_LETTERS.name, claimed.document["_id"], change, where={"claim.token": claimed.token}
         )
 
-    async def _settled(self, claimed: _Claimed, passed: Mapping[str, bool], note: str) -> Fields:
+    async def _settled(self, claimed: _Claimed, passed: Mapping[str, bool]) -> Fields:
         """What a replay came to. One that was refused has been opened again by the handler."""
         letter, before = claimed.document, claimed.before
         applied = passed[claimed.again.event.event_id]

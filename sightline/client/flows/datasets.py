@@ -10,7 +10,7 @@ from typing import Any
 from sightline.client import bars, sources
 from sightline.client.answers import DataRow, DatasetFacts, DatasetVersion, ImportJob, JsonObject
 from sightline.client.asking import Call, Flow, get, part, upload, write
-from sightline.client.flows.uploading import body_of
+from sightline.client.flows.uploading import body_of, extent
 from sightline.client.sources import Format, Source
 from sightline.client.things import DatasetThing
 
@@ -87,8 +87,8 @@ def add_ground_truth(
     A COCO file is the truth of all rows; anything else replaces the truth of the rows that it names. `empty`: rows
     on which there is nothing.
     """
-    shown = dataset.origin.progress
-    with bars.bar("Truth", None, "boxes", shown=shown) as sent:
+    total, unit = extent(source, row)
+    with bars.bar("Truth", total, unit, shown=dataset.origin.progress) as sent:
         columns = {"row": row, "class_name": class_name, "boxes": boxes}
         body, chosen = body_of(source, columns, empty, format, gzip=gzip, sent=sent)
         return (yield upload(f"{_path(dataset)}/ground-truth:import", body, ImportJob, format=chosen))

@@ -18,13 +18,16 @@ from sightline.client.answers import (
 from sightline.client.asking import Call, Flow, Parameter, get, part, upload, write
 from sightline.client.errors import ApiError, SightlineError
 from sightline.client.flows.catalog import existing
-from sightline.client.flows.uploading import body_of
+from sightline.client.flows.uploading import body_of, extent
 from sightline.client.sources import Format, Source
 from sightline.client.things import DatasetThing, ModelThing, RunThing
 
 Model = ModelThing[Any]
 Run = RunThing[Any]
 Mode = Literal["upsert", "replace"]
+
+ROWS_AT_ONCE = 8
+"""How many rows are asked for at a time when all that a run has said is read."""
 
 
 def create_run(
@@ -147,8 +150,8 @@ def send(
     one replaces what it named before. `mode="replace"`: this is all that the run says of the rows that are named, with
     `empty` those on which it found nothing.
     """
-    total = None if row is None else len(row)
-    with bars.bar("Predictions", total, "boxes", shown=run.origin.progress) as sent:
+    total, unit = extent(source, row)
+    with bars.bar("Predictions", total, unit, shown=run.origin.progress) as sent:
         columns = {"row": row, "class_name": class_name, "boxes": boxes, "confidence": confidence, "uuid": uuid}
         body, chosen = body_of(source, columns, empty, format, gzip=gzip, sent=sent)
         return (yield upload(f"{_path(run)}/predictions:import", body, ImportJob, format=chosen, mode=mode))
@@ -213,7 +216,7 @@ def row(run: Run, global_key: str, *, iou: float | None = None, confidence: floa
 
 def rows_in_question(run: Run) -> Call[DataRow]:
     """All data rows of the run's dataset."""
-    return get(f"/v1/datasets/{run.dataset_id}/data-rows", DataRow, page_size=1_000)
+    return get(f"/v1/datasets/{run.dataset_id}/data-rows", DataRow, page_size=200)
 
 
 def predictions_of_row(run: Run, global_key: str) -> Flow[list[Prediction]]:

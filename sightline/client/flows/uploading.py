@@ -13,6 +13,13 @@ from sightline.client.asking import Body, Sent
 from sightline.client.sources import Format, Source
 
 
+def extent(source: Source | None, row: Any) -> tuple[int | None, str]:
+    """How much there is to send, where that is known, and of what."""
+    if isinstance(source, (str, PathLike)):
+        return Path(source).stat().st_size, "B"
+    return None if row is None else len(row), "boxes"
+
+
 def body_of(
     source: Source | None,
     columns: Mapping[str, Any],
@@ -29,7 +36,7 @@ def body_of(
     if isinstance(source, (str, PathLike)):
         path = Path(source)
         chosen = format or sources.guess(path)
-        return sources.file(path, format=chosen), chosen
+        return sources.file(path, sent, format=chosen), chosen
     return _lines(source, given, list(empty), gzip=gzip, sent=sent), "ndjson"
 
 

@@ -104,6 +104,7 @@ def test_a_letter_becomes_a_document() -> None:
         (b"\xff", b"p2/d/k", "p2"),
         (b"\xff", b"\xff\xff", "default"),
         (Event(project_id="a/b").SerializeToString(), b"", "default"),
+        (Event(project_id="p1\n").SerializeToString(), b"", "default"),
         (Event(project_id="$where {}").SerializeToString(), b"p 2/d/k", "default"),
     ],
 )
