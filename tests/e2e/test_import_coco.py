@@ -1,4 +1,7 @@
-"""COCO files through a real stack, on both logs: every number equals pycocotools', whatever happened before."""
+"""COCO files through a real stack: every number equals pycocotools', whatever happened before.
+
+On Kafka, and with several processes of each service: `test_several_processes.py`.
+"""
 
 import gzip
 from collections.abc import Iterator
@@ -16,8 +19,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def stack(log_options: tuple[str, ...], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    with Stack(tmp_path_factory.mktemp("stack") / "data", *log_options) as stack:
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    with Stack(tmp_path_factory.mktemp("stack") / "data") as stack:
         yield stack
 
 

@@ -56,7 +56,7 @@ def dead_letters(sources: Sources) -> APIRouter:
         """One of them, with the first entries of what its event says."""
         return json(await view.dead_letter(reads, dead_letter_id))
 
-    @router.get("/asyncapi.yaml", response_class=FileResponse, tags=["status"])
+    @router.get("/asyncapi.yaml", response_class=FileResponse, include_in_schema=False)
     async def get_asyncapi() -> Response:
         """The topics of the log and what may be on them, as an AsyncAPI document."""
         return FileResponse(ASYNCAPI, media_type="application/yaml")
