@@ -21,6 +21,7 @@ from services.metrics.needs import first_reads
 from services.metrics.rows import NO_PAIRS, RUN_ROWS, RunRows, TooMuch
 from services.metrics.touches import Touches, new_row_event
 from services.metrics.truths import TRUTHS, TruthBook
+from sightline.wire.events.v1.event_pb2 import Event, Place
 from sightline.wire.events.v1.predictions_pb2 import PredictionsUpserted
 
 ROW_PARTITIONS = collections.ROW_PARTITIONS.name
@@ -84,6 +85,8 @@ class RowsHandler(Handler):
                     case "predictions_upserted":
                         said = event.predictions_upserted
                         row = checked_row(delivery, said, partitions[position])
+                        if work.repeats_a_move(event):
+                            continue
                         _refuse(table.faults.get(position) or _unnamed(said))
                         if not work.is_gone(said.dataset_id, said.run_id):
                             run = work.run_of(event.project_id, said.dataset_id, said.run_id)
@@ -93,6 +96,8 @@ class RowsHandler(Handler):
                     case "predictions_deleted":
                         taken = event.predictions_deleted
                         checked_row(delivery, taken, partitions[position])
+                        if work.repeats_a_move(event):
+                            continue
                         _refuse(table.faults.get(position))
                         if not work.is_gone(taken.dataset_id, taken.run_id):
                             run = work.run_of(event.project_id, taken.dataset_id, taken.run_id)
@@ -116,7 +121,7 @@ class RowsHandler(Handler):
             except Invalid as reason:
                 if isinstance(reason, Misplaced) and delivery.topic == PREDICTIONS:
                     # Producers put events there themselves, and not every client places keys by murmur2.
-                    moved.append(Outgoing(delivery.topic, delivery.key, event, reason.partition))
+                    moved.append(_moved(delivery, reason.partition))
                 else:
                     refused.append(Refused(delivery, str(reason)))
         try:
@@ -124,7 +129,15 @@ class RowsHandler(Handler):
         except TooMuch as reason:
             if len(deliveries) > 1:
                 raise
-            return Outcome(refused=[Refused(deliveries[0], str(reason))], memory=memory)
+            return work.refusal(Refused(deliveries[0], str(reason)))
+
+
+def _moved(delivery: Delivery, partition: int) -> Outgoing:
+    """An event on its way to the right partition. It says where it lay, so that a repeat changes nothing there."""
+    event = Event()
+    event.CopyFrom(delivery.event)
+    event.moved_from.CopyFrom(Place(partition=delivery.partition, offset=delivery.offset))
+    return Outgoing(delivery.topic, delivery.key, event, partition)
 
 
 def _unnamed(said: PredictionsUpserted) -> str | None:
@@ -149,6 +162,15 @@ class _Work:
         self._before = self._memory = memory
         self._touches = Touches(memory.partition, rev)
         self._general: list[Write] = []
+
+    def repeats_a_move(self, event: Event) -> bool:
+        """Whether an event came here from another partition, and came before. If it is the first time, remember it."""
+        if not event.HasField("moved_from"):
+            return False
+        if self._memory.has_moved(event.moved_from):
+            return True
+        self._memory = self._memory.after_move(event.moved_from)
+        return False
 
     def run_of(self, project_id: str, dataset_id: str, run_id: str) -> KnownRun | None:
         """The run that a prediction event names; None while no marker has told of it."""
@@ -304,11 +326,17 @@ class _Work:
         for run_id, cause in changed:
             self._touches.touch(run_id, cause)
         writes = [*self._general, *self._chunks.writes(), *self._truths.writes(), *row_writes, *self._touches.writes()]
-        if self._memory is not self._before:
-            writes.append(Replace(ROW_PARTITIONS, self._memory.document()))
+        writes += self._memory_writes()
         refused = [*refused, *self.rows.unknown_classes(), *self.rows.without_pairs()]
         events = [*moved, *self._touches.events(), *self._new_rows()]
         return Outcome(writes, events, refused, self._memory, moved=len(moved))
+
+    def refusal(self, refused: Refused) -> Outcome:
+        """What the one event of a batch comes to that can't be applied: a repeat of its move is passed over, too."""
+        return Outcome(self._memory_writes(), refused=[refused], memory=self._memory)
+
+    def _memory_writes(self) -> list[Write]:
+        return [] if self._memory is self._before else [Replace(ROW_PARTITIONS, self._memory.document())]
 
     def _new_rows(self) -> list[Outgoing]:
         """Rows that are made because a run that may do so predicted something there."""

@@ -1,4 +1,4 @@
-"""What markers have told a row partition: which runs there are, and which version of a dataset is the draft."""
+"""What a row partition remembers: the runs and drafts that markers told of, and what came from other partitions."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from services.common.documents import Document
 from services.common.splits import split_names
+from sightline.wire.events.v1.event_pb2 import Place
 from sightline.wire.events.v1.markers_pb2 import MARKER_SOURCE_DATA_ROWS, Marker, RunCreated, VersionCommitted
 
 GROUP = "metrics.rows"
@@ -57,7 +58,7 @@ class KnownRun:
 class PartitionMemory:
     """The memory of one row partition. Never changed: a marker makes a new one.
 
-    It grows with runs and datasets alone, never with rows or predictions.
+    It grows with runs, datasets and partitions alone, never with rows or predictions.
     """
 
     partition: int
@@ -70,6 +71,8 @@ class PartitionMemory:
     """Such ids never return: what still comes for them is passed over."""
     deleted_versions: Mapping[str, frozenset[int]] = field(default_factory=dict[str, frozenset[int]])
     """By dataset."""
+    moved: Mapping[int, int] = field(default_factory=dict[int, int])
+    """Where the latest event lay that came here from another partition, by partition."""
 
     def draft(self, dataset_id: str) -> Draft:
         """The version that truth belongs to which comes now."""
@@ -96,6 +99,14 @@ class PartitionMemory:
     def after(self, topic: str, marker: Marker) -> PartitionMemory:
         """The memory once a marker is handled, whatever it says."""
         return replace(self, markers={**self.markers, marker_stream(topic, marker): marker.source_offset})
+
+    def has_moved(self, place: Place) -> bool:
+        """Whether an event is the repeat of one that came here from another partition."""
+        return place.offset <= self.moved.get(place.partition, -1)
+
+    def after_move(self, place: Place) -> PartitionMemory:
+        """The memory once an event from another partition is handled, whatever it says."""
+        return replace(self, moved={**self.moved, place.partition: place.offset})
 
     def with_run(self, project_id: str, source_offset: int, made: RunCreated) -> PartitionMemory:
         """The memory once a run is known."""
@@ -169,6 +180,7 @@ class PartitionMemory:
             frozenset(document.get("deleted_runs", ())),
             frozenset(document.get("deleted_datasets", ())),
             {dataset: frozenset(gone) for dataset, gone in document.get("deleted_versions", {}).items()},
+            {int(partition): offset for partition, offset in document.get("moved", {}).items()},
         )
 
     def document(self) -> dict[str, Any]:
@@ -181,6 +193,7 @@ class PartitionMemory:
             "deleted_runs": sorted(self.deleted_runs),
             "deleted_datasets": sorted(self.deleted_datasets),
             "deleted_versions": {dataset: sorted(gone) for dataset, gone in self.deleted_versions.items()},
+            "moved": {str(partition): offset for partition, offset in self.moved.items()},
         }
 
 

@@ -184,9 +184,8 @@ def _merge(
         for s in range(first_statement[row], first_statement[row] + statements[row]):
             flags = statement_flags[s]
             if flags & CLEAR:
-                for entry in range(entries):
-                    if out_source[base + entry] >= 0:
-                        changed[row] = 1
+                if next_place[row] > 0:  # also where all was taken back: places begin anew, however batches are cut
+                    changed[row] = 1
                 table[: mask + 1] = -1
                 hinted[:entries] = -1
                 said[:entries] = -1

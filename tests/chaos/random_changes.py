@@ -26,6 +26,7 @@ import numpy as np
 from services.common.documents import Read
 from services.common.eventlog.clock import Clock
 from services.common.eventlog.consumer import Limits, RunLoop
+from services.common.eventlog.partitioner import partition_of
 from services.common.eventlog.port import Message, Position
 from services.common.eventlog.sqlite import SqliteLog
 from services.common.eventlog.topics import CATALOG, DATA_ROWS, GROUND_TRUTH, PREDICTIONS, RUN_TOUCHED, topics
@@ -188,6 +189,17 @@ class World:
     async def say(self, *events: Event) -> Sequence[Position]:
         return await self.log.append([Message(topic_of(e), key_of(e).encode(), e.SerializeToString()) for e in events])
 
+    async def say_prediction(self, said: Event) -> Sequence[Position]:
+        """Now and then in a wrong partition: what follows is said once it has come to the right one."""
+        if self.dice.random() < 0.85:
+            return await self.say(said)
+        key = key_of(said).encode()
+        wrong = (partition_of(key, PARTITIONS) + 1) % PARTITIONS
+        positions = await self.log.append([Message(PREDICTIONS, key, said.SerializeToString(), wrong)])
+        await self.passed("metrics.rows", *positions)
+        await self.all_applied("metrics.rows")
+        return positions
+
     async def say_row(self, key: str, event: Event) -> Position:
         [position] = await self.log.append([Message(DATA_ROWS, key.encode(), event.SerializeToString())])
         return position
@@ -332,7 +344,7 @@ class World:
                 add=mode == "add",
                 dataset=dataset,
             )
-            positions += await self.say(said)
+            positions += await self.say_prediction(said)
             self.model.predict(run, dataset, key, spoken, mode, import_id)
         if known and known.accepts_new_rows:
             await self.passed("metrics.rows", *positions)  # it made rows, which what follows may be about
@@ -342,7 +354,7 @@ class World:
         known = self.model.runs.get(run)
         dataset = known.dataset if known else self.some_dataset()
         uuids = [self.uuid() for _ in range(4)]
-        await self.say(delete(key, run, uuids, dataset))
+        await self.say_prediction(delete(key, run, uuids, dataset))
         self.model.take_back(run, dataset, key, uuids)
 
     async def end_predictions(self) -> None:
@@ -436,15 +448,13 @@ class World:
             self.model.classes += 1
 
     async def repeat(self) -> None:
-        """A marker or a made row comes once more, late."""
+        """A marker, a made row or a moved event comes once more, late."""
         topic, partition = self.dice.choice([DATA_ROWS, GROUND_TRUTH, PREDICTIONS]), self.dice.randrange(PARTITIONS)
         records = await self.log.read(topic, partition, 0, max_records=100_000)
         derived = [record for record in records if _is_derived(record.value)]
-        made = [
-            record for record in derived if topic == DATA_ROWS and not Event.FromString(record.value).HasField("marker")
-        ]
+        others = [record for record in derived if not Event.FromString(record.value).HasField("marker")]
         if derived:
-            record = self.dice.choice(made if made and self.dice.random() < 0.7 else derived)
+            record = self.dice.choice(others if others and self.dice.random() < 0.7 else derived)
             await self.log.append([Message(topic, record.key, record.value, partition)])
 
     async def wrong(self) -> None:
@@ -467,7 +477,7 @@ class World:
             case _:
                 await self.log.append([Message(PREDICTIONS, key_of(right).encode(), RUBBISH)])
                 return
-        await self.say(right)
+        await self.say_prediction(right)
 
     CHANCES = (
         *[(predict, 24), (label, 14), (upsert_row, 10), (take_back, 6), (delete_row, 6), (unlabel, 4)],
@@ -610,9 +620,8 @@ def _is_derived(value: bytes) -> bool:
     if value == RUBBISH:
         return False
     said = Event.FromString(value)
-    return said.HasField("marker") or (
-        said.HasField("data_row_upserted") and said.data_row_upserted.HasField("source_offset")
-    )
+    made = said.HasField("data_row_upserted") and said.data_row_upserted.HasField("source_offset")
+    return made or said.HasField("marker") or said.HasField("moved_from")
 
 
 def _holds(span: Any, version: int) -> bool:

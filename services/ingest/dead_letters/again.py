@@ -49,6 +49,7 @@ def again(letter: Letter, payloads: tuple[str, ...], *, event_id: str, time_unix
     event = _readable(letter, payloads)
     before = event.event_id
     event.event_id, event.time_unix_ms, event.producer = event_id, time_unix_ms, PRODUCER
+    event.ClearField("moved_from")
     key, partition = letter.key, None
     match event.WhichOneof("payload"):
         case "predictions_upserted":

@@ -62,6 +62,12 @@ def test_an_event_is_put_back_so_that_it_only_adds() -> None:
     assert made.event.ground_truth_replaced.only_unlabelled
 
 
+def test_an_event_that_is_put_back_is_no_repeat_of_one_that_was_moved() -> None:
+    moved = upsert("image", "run_a", [(1, A, 0.5)])
+    moved.moved_from.offset = 3
+    assert not put_back(moved).event.HasField("moved_from")
+
+
 def test_ends_go_back_to_their_partition() -> None:
     made = put_back(ended("imp_a", run="run_a"))
     assert (made.message.partition, made.message.key) == (2, b"p/d/k")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from services.common.eventlog.port import Record
 from services.common.eventlog.topics import DATA_ROWS, PREDICTIONS, RUN_TOUCHED, topics
 from services.ingest.handlers import RowsHandler as DataRowsHandler
 from services.ingest.handlers.row_memory import RowsMemory
+from services.metrics.handlers import RowsHandler
 from services.metrics.run_owner import RunsHandler
 from services.metrics.touches import new_row_event
 from sightline.wire.events.v1.event_pb2 import Event
@@ -67,6 +69,15 @@ def test_together_they_amount_to_a_row_with_pairs():
     assert row["dataset_version"] == 1
     assert row["pair_count"] > 0
     assert np.isnan(np.frombuffer(row["confidences"])).sum() == 1
+
+
+def test_what_lies_in_a_wrong_partition_says_where():
+    said, wrong = golden("predictions_upserted_uuids"), 5
+    partition = Partition(wrong, handler=RowsHandler(8))
+    outcome = partition.feed([replace(said, partition=wrong, offset=41)])
+    [moved] = [out.event for out in outcome.events]
+    moved.event_id = "golden/predictions_upserted_moved"
+    assert moved == Event.FromString((GOLDEN / "predictions_upserted_moved.bin").read_bytes())
 
 
 def test_a_touch_is_taken_by_the_run_owner():

@@ -129,6 +129,18 @@ def test_deleted_predictions_are_gone_and_others_keep_their_places(row):
     assert row.feed(delete(KEY, "run_a", [uuid(8)])).writes == []
 
 
+def test_a_row_is_the_same_however_batches_are_cut(row):
+    """Places begin anew with a replacement, also where all was taken back before."""
+    first, together = upsert(KEY, "run_a", [(1, A, 0.5)], uuids=[uuid(1)]), Row()
+    then = delete(KEY, "run_a", [uuid(1)]), upsert(KEY, "run_a", [], replace=True)
+    for event in (first, *then):
+        row.feed(event)
+    together.feed(first)
+    together.feed(*then)
+    assert row.document == together.document
+    assert row.document["next_place"] == 0
+
+
 def test_made_identities_can_be_deleted_too(row):
     row.say((1, A, 0.5), (1, A, 0.5), import_id="one")
     row.feed(delete(KEY, "run_a", row.uuids[:1]))
