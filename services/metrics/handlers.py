@@ -332,7 +332,7 @@ class _Work:
         return Outcome(writes, events, refused, self._memory, moved=len(moved))
 
     def refusal(self, refused: Refused) -> Outcome:
-        """What the one event of a batch comes to that can't be applied: a repeat of its move is passed over, too."""
+        """What comes of one event that can't be applied. If it was moved here, a repeat of it is passed over too."""
         return Outcome(self._memory_writes(), refused=[refused], memory=self._memory)
 
     def _memory_writes(self) -> list[Write]:

@@ -158,5 +158,5 @@ def refused(status: int, headers: Mapping[str, str], content: bytes) -> ApiError
 
 
 def part(name: str) -> str:
-    """A name as part of a path: slashes stay, since names of rows may hold them."""
-    return quote(name, safe="/")
+    """A name as one part of a path. A bare `.` or `..` would be taken for a step in it, and name something else."""
+    return name.replace(".", "%2E") if name in (".", "..") else quote(name, safe="")

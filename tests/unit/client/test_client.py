@@ -2,11 +2,13 @@
 
 import gzip
 from pathlib import Path
+from urllib.parse import unquote
 
 import httpx
 import pytest
 
 from sightline.client import ApiError, Client, ConnectionLost, SightlineError, Unreachable
+from sightline.client.asking import part
 
 
 def client(answer: object) -> Client:
@@ -81,3 +83,17 @@ def test_problems_keep_their_type_and_what_exists() -> None:
 def test_another_program_at_the_address_is_an_error_like_others(answer: httpx.Response) -> None:
     with client(lambda _: answer) as it, pytest.raises(SightlineError):
         it.run("run_1")
+
+
+@pytest.mark.parametrize("key", ["a.jpg", ".", "..", "a/../b", "/a", "a//b", "x/asset", "a%2Fb", "?a#b", "é b"])
+def test_a_key_stays_one_part_of_the_path(key: str) -> None:
+    asked: list[bytes] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url.raw_path)
+        return httpx.Response(200)
+
+    httpx.Client(transport=httpx.MockTransport(answer)).get(f"http://test/rows/{part(key)}")
+    *_, last = asked[0].decode().split("/")
+    assert asked[0].count(b"/") == 2
+    assert unquote(last) == key
