@@ -38,8 +38,13 @@ class Watched(Ledger):
         super().__init__()
         self.batches: list[Batch] = []
         self.threads: set[str] = set()
+        self.begun = threading.Event()
+        self.may_end = threading.Event()
+        self.may_end.set()
 
     def handle(self, batch: Batch, state: State, memory: Any) -> Outcome:
+        self.begun.set()
+        assert self.may_end.wait(60), "nobody was there to let it go on"
         self.batches.append(batch)
         self.threads.add(threading.current_thread().name)
         return super().handle(batch, state, memory)
@@ -97,14 +102,15 @@ async def test_no_more_partitions_in_flight_than_allowed(log: FakeLog, store: Fa
 
 async def test_a_handler_in_a_thread_leaves_the_event_loop_free(log: FakeLog, store: FakeStore) -> None:
     handler = Watched()
-    handler.slow = 0.05
+    handler.may_end.clear()
     await log.append([message(INPUTS[0], "a-0")])
-    ticks = 0
     async with running(loop_on(log, store, handler=handler, in_thread=True)):
+        while not handler.begun.is_set():
+            await asyncio.sleep(0.001)
+        assert not store.progress, "it works, and we are here"
+        handler.may_end.set()
         while not store.progress:
-            await asyncio.sleep(0.005)
-            ticks += 1
-    assert ticks > 5
+            await asyncio.sleep(0.001)
     assert all(name.startswith("ledger-handler") for name in handler.threads)
     await check_books(log, store)
 
