@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -44,9 +43,6 @@ class Ledger(Handler):
     rewrites the document of its name, with how often it was seen there: a state that was read too early shows.
     """
 
-    def __init__(self, *, slow: float = 0.0) -> None:
-        self.slow = slow
-
     def recall(self, partition: int) -> Sequence[Read]:
         return (Read(TALLY, {"_id": f"{partition}"}),)
 
@@ -59,8 +55,6 @@ class Ledger(Handler):
         return (Read(TALLY, {"_id": {"$in": [f"{batch.partition}:{name}" for name in names]}}),)
 
     def handle(self, batch: Batch, state: State, memory: Any) -> Outcome:
-        if self.slow:
-            time.sleep(self.slow)
         count: int = memory
         refused: list[Refused] = []
         events: list[Outgoing] = []
