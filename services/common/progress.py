@@ -48,6 +48,10 @@ class CommitUnknown(Exception):
     """The answer to a commit was lost: it was stored whole, or not at all, or still may be. Read again."""
 
 
+class NotNew(Exception):
+    """A write that was said to be new is there, and no other owner was first: whoever says so is wrong, each time."""
+
+
 class BatchTooLarge(Exception):
     """More than the store takes in one transaction, whenever it is tried: the loop tries smaller batches."""
 
@@ -69,6 +73,7 @@ class ProgressStore(Protocol):
         """Store the writes in their order, and `progress` (whose rev is `expected_rev` + 1), in one transaction.
 
         Raises `LostRace` where rev isn't `expected_rev` any more (0: nothing must be there), `CommitUnknown` when the
-        answer was lost, `BatchTooLarge` when the size is what's wrong. Any other exception: nothing was stored.
+        answer was lost, `BatchTooLarge` when the size is what's wrong, `NotNew` when what should be new is there. Any
+        other exception: nothing was stored.
         """
         ...

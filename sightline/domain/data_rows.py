@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field
 
 from sightline.domain.catalog import Asked, Changes
-from sightline.domain.names import NAME_LIMIT
+from sightline.domain.names import NAME_LIMIT, name_fault
 from sightline.domain.splits import Split
 
 Side = Annotated[int, Field(ge=1, le=2**31 - 1, description="Pixels.", examples=[640])]
@@ -28,10 +28,18 @@ Metadata = Annotated[
 ]
 
 
+def _is_a_name(name: str) -> str:
+    if fault := name_fault(name):
+        raise ValueError(fault)
+    return name
+
+
 class DataRowAsked(Asked):
     """A data row to be made."""
 
-    global_key: str = Field(min_length=1, max_length=NAME_LIMIT, examples=["crossing/a.jpg"])
+    global_key: Annotated[str, AfterValidator(_is_a_name)] = Field(
+        min_length=1, max_length=NAME_LIMIT, examples=["crossing/a.jpg"]
+    )
     ordinal: Ordinal | None = None
     asset_url: AssetUrl | None = None
     width: Side | None = None

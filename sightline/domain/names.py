@@ -23,4 +23,6 @@ def name_fault(name: str) -> str | None:
         return f"The name has more than {NAME_LIMIT} characters."
     if _CONTROL.search(name):
         return "The name has control characters."
+    if name in (".", ".."):  # at a URL's end these are steps: who deletes this row would delete its dataset
+        return "The name is only one or two dots."
     return None

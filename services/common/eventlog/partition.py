@@ -35,6 +35,7 @@ from services.common.progress import (
     BatchTooLarge,
     CommitUnknown,
     LostRace,
+    NotNew,
     Progress,
     ProgressStore,
 )
@@ -265,7 +266,7 @@ class PartitionOwner:
         try:
             outcome, outbox = await self._ask_handler(arrivals)
             await self._commit(arrivals, outcome, outbox)
-        except (Poison, BatchTooLarge) as error:
+        except (Poison, BatchTooLarge, NotNew) as error:
             if len(arrivals) > 1:
                 middle = len(arrivals) // 2
                 await self._apply(arrivals[:middle])

@@ -16,7 +16,7 @@ from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
 from services.common.documents import DeleteMany, Write
-from services.common.progress import BatchTooLarge, CommitUnknown, LostRace
+from services.common.progress import BatchTooLarge, CommitUnknown, LostRace, NotNew
 from services.common.readmodel.abandoned import IDLE_SECONDS, end_abandoned
 from services.common.readmodel.collections import PROGRESS
 from services.common.readmodel.driver import Client, Database, Document, Operation, Session, bulk_write
@@ -69,6 +69,7 @@ async def commit(
                 raise BatchTooLarge(str(error)) from error
             if _TAKEN in codes:  # what was new is there: another owner may have been first
                 await _refuse_other(database, progress, expected_rev)
+                raise NotNew(str(error)) from error
             if late or not (no_room or error.has_error_label(_TRANSIENT)):
                 raise
         await _refuse_other(database, progress, expected_rev)

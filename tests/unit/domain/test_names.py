@@ -7,7 +7,9 @@ import pytest
 from sightline.domain.names import DEFAULT_PROJECT, ID_PATTERN, NAME_LIMIT, name_fault
 
 
-@pytest.mark.parametrize("name", ["a", "a/b c.jpg", "größe 12 × 3", "x" * NAME_LIMIT, " ", "$a.b", "a\u2028b"])
+@pytest.mark.parametrize(
+    "name", ["a", "a/b c.jpg", "./a", "../a.jpg", "...", "größe 12 × 3", "x" * NAME_LIMIT, " ", "$a.b", "a\u2028b"]
+)
 def test_names(name: str) -> None:
     assert name_fault(name) is None
 
@@ -20,6 +22,8 @@ def test_names(name: str) -> None:
         ("a\nb", "control"),
         ("\0", "control"),
         ("\x7f", "control"),
+        (".", "dots"),
+        ("..", "dots"),
     ],
 )
 def test_what_is_no_name(name: str, said: str) -> None:
