@@ -61,23 +61,25 @@ def first_reads(batch: Batch, memory: PartitionMemory) -> list[Read]:
             case _:
                 pass
 
+    # An event may name a row of another partition: what is known of that is none of ours.
+    here = {"partition": batch.partition}
     reads: list[Read] = []
     if rows:
-        reads.append(Read(TRUTHS, {"row": {"$in": sorted(rows)}}))
+        reads.append(Read(TRUTHS, {"row": {"$in": sorted(rows)}, **here}))
     if run_rows:
-        reads.append(Read(RUN_ROWS, {"_id": {"$in": sorted(run_rows)}}))
+        reads.append(Read(RUN_ROWS, {"_id": {"$in": sorted(run_rows)}, **here}))
     if deleted_rows:
-        named = {"row": {"$in": sorted(deleted_rows)}}
+        named = {"row": {"$in": sorted(deleted_rows)}, **here}
         reads += [Read(RUN_ROWS, named), Read(TRUTH_CHUNKS, named)]
     if truth_rows:
         named = sorted(row for rows in truth_rows.values() for row in rows)
-        reads.append(Read(TRUTH_CHUNKS, {"row": {"$in": named}}))
+        reads.append(Read(TRUTH_CHUNKS, {"row": {"$in": named}, **here}))
     for dataset_id, named in truth_rows.items():
         draft = memory.draft(dataset_id).version
         if memory.runs_from(dataset_id, draft):
-            reads.append(Read(RUN_ROWS, {"row": {"$in": sorted(named)}, "dataset_version": {"$gte": draft}}))
+            reads.append(Read(RUN_ROWS, {"row": {"$in": sorted(named)}, "dataset_version": {"$gte": draft}, **here}))
     if created:
-        reads.append(Read(RUN_ROWS, {"partition": batch.partition, "run_id": {"$in": sorted(created)}}))
+        reads.append(Read(RUN_ROWS, {"run_id": {"$in": sorted(created)}, **here}))
     for project_id, dataset_id, import_id in ended:
         if memory.runs_from(dataset_id, memory.draft(dataset_id).version):
             others: dict[str, Any] = {

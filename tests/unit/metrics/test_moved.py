@@ -116,3 +116,17 @@ def test_a_memory_that_was_stored_before_events_were_moved_is_read():
         memory = memory.after_move(place)
         assert memory.has_moved(place)
     assert PartitionMemory.of_document(0, memory.document()) == memory
+
+
+def test_what_waits_for_a_run_in_another_partition_stays_there() -> None:
+    """A misplaced event names a row of another partition; a marker beside it is about our own rows alone."""
+    theirs = Partition(0)
+    theirs.feed([Delivery(PREDICTIONS, 0, 0, key_of(said(0.5)), said(0.5))])
+    before = dict(theirs.store["run_rows"])
+    assert [row["partition"] for row in before.values()] == [0]
+
+    ours = Partition(1)
+    ours.store.collections = theirs.store.collections
+    misplaced, marker = said(0.7, number=2), created("run_a", 1, 5)
+    ours.feed([Delivery(PREDICTIONS, 1, n, key_of(each), each) for n, each in enumerate((misplaced, marker))])
+    assert theirs.store["run_rows"] == before
