@@ -7,10 +7,11 @@ from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import Any, NamedTuple
 
+from services.common import markers
 from services.common.documents import Document
 from services.common.splits import split_names
 from sightline.wire.events.v1.event_pb2 import Place
-from sightline.wire.events.v1.markers_pb2 import MARKER_SOURCE_DATA_ROWS, Marker, RunCreated, VersionCommitted
+from sightline.wire.events.v1.markers_pb2 import Marker, RunCreated, VersionCommitted
 
 GROUP = "metrics.rows"
 FIRST_DRAFT = 1
@@ -19,11 +20,6 @@ FIRST_DRAFT = 1
 def memory_id(partition: int) -> str:
     """The `_id` of a partition's document in `row_partitions`."""
     return f"{GROUP}/{partition}"
-
-
-def marker_stream(topic: str, marker: Marker) -> str:
-    """Markers that come in the order of their places at the source: those of one source in one topic."""
-    return f"{topic}<data-rows" if marker.source == MARKER_SOURCE_DATA_ROWS else topic
 
 
 class Draft(NamedTuple):
@@ -94,11 +90,11 @@ class PartitionMemory:
 
     def passed(self, topic: str, marker: Marker) -> bool:
         """Whether a marker is the repeat of one that was handled."""
-        return marker.source_offset <= self.markers.get(marker_stream(topic, marker), -1)
+        return markers.passed(self.markers, topic, marker)
 
     def after(self, topic: str, marker: Marker) -> PartitionMemory:
         """The memory once a marker is handled, whatever it says."""
-        return replace(self, markers={**self.markers, marker_stream(topic, marker): marker.source_offset})
+        return replace(self, markers=markers.after(self.markers, topic, marker))
 
     def has_moved(self, place: Place) -> bool:
         """Whether an event is the repeat of one that came here from another partition."""

@@ -6,18 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+from services.common import markers
 from services.common.documents import Document
 from services.common.eventlog.topics import row_key
 from services.common.splits import split_names
 from services.common.truth_chunks import ChunkedTruth
-from sightline.wire.events.v1.markers_pb2 import MARKER_SOURCE_DATA_ROWS, Marker
+from sightline.wire.events.v1.markers_pb2 import Marker
 
 FIRST_DRAFT = 1
-
-
-def marker_stream(topic: str, marker: Marker) -> str:
-    """Markers that come in the order of their places at the source: those of one source in one topic."""
-    return f"{topic}<data-rows" if marker.source == MARKER_SOURCE_DATA_ROWS else topic
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +46,11 @@ class RowsMemory:
 
     def passed(self, topic: str, marker: Marker) -> bool:
         """Whether a marker is the repeat of one that was handled."""
-        return marker.source_offset <= self.markers.get(marker_stream(topic, marker), -1)
+        return markers.passed(self.markers, topic, marker)
 
     def after_marker(self, topic: str, project_id: str, marker: Marker) -> RowsMemory:
         """The memory once a marker is handled."""
-        told = replace(self, markers={**self.markers, marker_stream(topic, marker): marker.source_offset})
+        told = replace(self, markers=markers.after(self.markers, topic, marker))
         match marker.WhichOneof("what"):
             case "version_committed":
                 committed = marker.version_committed
