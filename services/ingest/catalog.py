@@ -28,6 +28,8 @@ TITLES = {
     "not-now": "not possible in the state that things are in",
     "invalid-request": "the request is not valid",
     "name-taken": "the name is taken",
+    "project-not-empty": "the project is not empty",
+    "default-project": "this project is always there",
     "import-open": "another import has to end first",
 }
 

@@ -25,7 +25,10 @@ from sightline.domain.catalog import (
     ModelRunAsked,
     ModelRunChanges,
     OntologyAsked,
+    ProjectAsked,
+    ProjectChanges,
     RunConfigAsked,
+    RunConfigChanges,
 )
 from sightline.domain.imports import TruthInspection
 from sightline.wire.events.v1.catalog_pb2 import (
@@ -37,12 +40,14 @@ from sightline.wire.events.v1.catalog_pb2 import (
     CreateModelRun,
     CreateOntology,
     CreateOntologyVersion,
+    CreateProject,
     CreateRunConfig,
     DeleteDataset,
     DeleteDatasetVersion,
     DeleteModel,
     DeleteModelRun,
     DeleteOntology,
+    DeleteProject,
     DeleteRunConfig,
     OntologyClass,
     ReopenModelRun,
@@ -51,6 +56,8 @@ from sightline.wire.events.v1.catalog_pb2 import (
     UpdateModel,
     UpdateModelRun,
     UpdateOntology,
+    UpdateProject,
+    UpdateRunConfig,
 )
 from sightline.wire.events.v1.predictions_pb2 import IMPORT_MODE_REPLACE, IMPORT_MODE_UPSERT
 
@@ -81,6 +88,21 @@ class Ingest:
         self._truth_import = truth_import
         self._prediction_import = prediction_import
         self._prediction_deletion = prediction_deletion
+
+    async def create_project(self, project: str, asked: ProjectAsked, key: Key) -> Granted:
+        """Make a project. It is another one than `project`, which is that of whoever asks."""
+        id = _proposed("prj", project, key)
+        what = CreateProject(project_id=id, name=asked.name, description=asked.description)
+        return await self._ask(project, key, create_project=what)
+
+    async def change_project(self, project: str, project_id: str, changes: ProjectChanges, key: Key) -> Granted:
+        """Give a project another name or description."""
+        what = UpdateProject(project_id=project_id, name=changes.name, description=changes.description)
+        return await self._ask(project, key, update_project=what)
+
+    async def delete_project(self, project: str, project_id: str, key: Key) -> Granted:
+        """Delete a project that holds nothing."""
+        return await self._ask(project, key, delete_project=DeleteProject(project_id=project_id))
 
     async def create_ontology(self, project: str, asked: OntologyAsked, key: Key) -> Granted:
         """Make an ontology."""
@@ -181,6 +203,13 @@ class Ingest:
         id = _proposed("cfg", project, key)
         what = CreateRunConfig(run_config_id=id, name=asked.name, config_json=_json(asked.config))
         return await self._ask(project, key, create_run_config=what)
+
+    async def change_run_config(self, project: str, run_config_id: str, changes: RunConfigChanges, key: Key) -> Granted:
+        """Give a saved config another name or content."""
+        what = UpdateRunConfig(run_config_id=run_config_id, name=changes.name)
+        if changes.config is not None:
+            what.config_json = _json(changes.config)
+        return await self._ask(project, key, update_run_config=what)
 
     async def delete_run_config(self, project: str, run_config_id: str, key: Key) -> Granted:
         """Forget a saved config."""

@@ -6,13 +6,15 @@ and page tokens hold plain values only.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from typing import Any
 
 from services.common.readmodel.collections import (
     DATA_ROWS,
     DATASETS,
     PROGRESS,
+    PROJECTS,
     RUN_ROWS,
     RUN_TOUCHES,
     TRUTHS,
@@ -21,7 +23,7 @@ from services.common.readmodel.collections import (
 )
 from services.common.readmodel.mongo import ReadModel
 from services.common.readmodel.paging import Order, total_order
-from services.common.readmodel.snapshot import Read
+from services.common.readmodel.snapshot import Read, Snapshot
 from services.query import tokens
 from sightline.domain.names import DEFAULT_PROJECT
 
@@ -65,9 +67,15 @@ class Reads:
         row = self.id(dataset_id, global_key)
         async with self._store.snapshot() as moment:
             run_rows = await moment.find(Read(RUN_ROWS.name, {"_id": self.id(run_id, global_key)}))
-            truths = await moment.find(Read(TRUTHS.name, {"row": row, **_in_version(version)}))
+            truths = await moment.find(Read(TRUTHS.name, {"row": row, **in_version(version)}))
             data_rows = await moment.find(Read(DATA_ROWS.name, {"_id": row}))
         return next(iter(data_rows), None), next(iter(truths), None), next(iter(run_rows), None)
+
+    @asynccontextmanager
+    async def moment(self) -> AsyncGenerator[Snapshot]:
+        """Reads that all see one moment, for whoever puts the project into them by `id`."""
+        async with self._store.snapshot() as moment:
+            yield moment
 
     async def progress(self, group: str, partitions: int) -> dict[str, Document]:
         """How far a group is, by row partition. Of no project: a partition holds rows of all."""
@@ -94,15 +102,27 @@ class Reads:
         page_token: str | None,
     ) -> tuple[Sequence[Document], str | None]:
         """One page of the project's documents with these values (None: any), and the token of the next page."""
+        return await self._listing(
+            collection, {"project_id": self.project_id}, equal, order=order, page_size=page_size, page_token=page_token
+        )
+
+    async def _listing(
+        self,
+        collection: Collection,
+        within: Mapping[str, str],
+        equal: Mapping[str, tokens.Plain],
+        *,
+        order: Order,
+        page_size: int,
+        page_token: str | None,
+    ) -> tuple[Sequence[Document], str | None]:
         asked = tokens.question(collection.name, {"equal": equal, "order": order})
         given = {field: {"$eq": value} for field, value in equal.items() if value is not None}
         after = tokens.read(asked, page_token)
         # The last of a place is an `_id`.
         if after is not None and (len(after) != len(total_order(order)) or not isinstance(after[-1], str)):
             raise tokens.refused()
-        found = await self._store.page(
-            collection.name, {"project_id": self.project_id, **given}, order=order, after=after, limit=page_size
-        )
+        found = await self._store.page(collection.name, {**within, **given}, order=order, after=after, limit=page_size)
         return found.documents, None if found.place is None else tokens.write(asked, list(found.place))
 
     async def range(
@@ -129,7 +149,7 @@ class Reads:
 
     async def truth(self, dataset_id: str, global_key: str, version: int) -> Document | None:
         """The truth of a row in a version."""
-        wanted = {"row": self.id(dataset_id, global_key), **_in_version(version)}
+        wanted = {"row": self.id(dataset_id, global_key), **in_version(version)}
         found = await self._store.page(TRUTHS.name, wanted, limit=1)
         return next(iter(found.documents), None)
 
@@ -166,7 +186,25 @@ class Reads:
             if token is None:
                 return
 
+    # Projects: within them everything else is read
 
-def _in_version(version: int) -> dict[str, Any]:
+    async def project(self, project_id: str) -> Document | None:
+        """A project, whichever."""
+        return await self._store.get(PROJECTS.name, project_id)
+
+    async def projects(
+        self, *, name: str | None, page_size: int, page_token: str | None
+    ) -> tuple[Sequence[Document], str | None]:
+        """One page of all projects by name, and the token of the next page."""
+        return await self._listing(
+            PROJECTS, {}, {"name": name}, order=BY_NAME, page_size=page_size, page_token=page_token
+        )
+
+    async def held(self, project_id: str, collection: Collection) -> int:
+        """How many documents of a collection a project has."""
+        return await self._store.count(collection.name, {"project_id": {"$eq": project_id}})
+
+
+def in_version(version: int) -> dict[str, Any]:
     """What holds in a version of a dataset."""
     return {"from": {"$lte": version}, "$or": [{"to": None}, {"to": {"$gt": version}}]}

@@ -1,4 +1,4 @@
-"""The catalog's nouns: ontologies, datasets and their versions, models, runs and their saved configs."""
+"""The catalog's nouns: projects, ontologies, datasets and their versions, models, runs and their saved configs."""
 
 from __future__ import annotations
 
@@ -88,6 +88,41 @@ class ClassAsked(Asked):
         if kind not in KINDS:
             raise ValueError(f"known annotation kinds are {', '.join(sorted(KINDS))}")
         return kind
+
+
+Description = Annotated[
+    str, StringConstraints(strip_whitespace=True, max_length=2000, pattern=r"^[^\x00-\x08\x0b-\x1f\x7f]*$")
+]
+"""What people say of a thing, in a few lines."""
+
+
+class ProjectAsked(Asked):
+    """A project to be made."""
+
+    name: Name = Field(examples=["night shift"])
+    description: Description = ""
+
+
+class ProjectChanges(Changes):
+    """Another name, another description. An empty description is none."""
+
+    name: Name | None = Field(default=None, examples=["late shift"])
+    description: Description | None = None
+
+
+class Project(BaseModel):
+    """A project. `current`: requests like this one read and write it."""
+
+    project_id: str = Field(examples=["prj_q3vn7x5k2zb4cwta"])
+    name: str
+    description: str
+    current: bool
+
+
+class ProjectDeleted(BaseModel):
+    """A project that is gone."""
+
+    project_id: str
 
 
 class OntologyAsked(Asked):
@@ -251,6 +286,13 @@ class RunConfigAsked(Asked):
 
     name: Name = Field(examples=["nightly"])
     config: Config
+
+
+class RunConfigChanges(Changes):
+    """Another name, another config."""
+
+    name: Name | None = Field(default=None, examples=["nightly, longer"])
+    config: Config | None = Field(default=None, description="Takes the place of the whole config.")
 
 
 class RunConfig(BaseModel):

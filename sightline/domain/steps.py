@@ -19,6 +19,7 @@ class Step:
         return {"missing": self.makes, "next": {"http": self.http, "command": self.command}}
 
 
+PROJECT = Step("project", "POST /v1/projects", "sightline projects create NAME")
 ONTOLOGY = Step("ontology", "POST /v1/ontologies", "sightline ontologies create NAME CLASS")
 CLASSES = Step(
     "classes", "POST /v1/ontologies/{ontology_id}/versions", "sightline ontologies add-classes ONTOLOGY CLASS"
@@ -31,9 +32,7 @@ ROWS = Step(
 )
 MODEL = Step("model", "POST /v1/models", "sightline models create NAME --ontology ONTOLOGY")
 RUN = Step("model run", "POST /v1/model-runs", "sightline runs create NAME --model MODEL --dataset DATASET")
-CONFIG = Step(
-    "saved config", "POST /v1/run-configs", "sightline runs create NAME --model MODEL --dataset DATASET --config JSON"
-)
+CONFIG = Step("saved config", "POST /v1/run-configs", "sightline configs create NAME --config JSON")
 REOPENED = Step("an open model run", "POST /v1/model-runs/{run_id}:reopen", "sightline runs reopen RUN")
 
 STEPS = (ONTOLOGY, CLASSES, DATASET, ROWS, MODEL, RUN)

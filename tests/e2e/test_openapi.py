@@ -43,6 +43,7 @@ def filled(stack: Stack) -> dict[str, str]:
     run = post("model-runs", {"name": "r", "model_id": model, "dataset_id": dataset, "dataset_version": 1})["run_id"]
     results = [{"image_id": 1, "category_id": 1, "bbox": [1, 2, 3, 4], "score": 0.5}]
     job = post(f"model-runs/{run}/predictions:import", results)["job"]
+    project = post("projects", {"name": "p"})["project_id"]
     config = post("run-configs", {"name": "c", "config": {}})["run_config_id"]
     stack.get(f"/v1/imports/{job}", wait=30)
     return {
@@ -51,6 +52,7 @@ def filled(stack: Stack) -> dict[str, str]:
         "model_id": model,
         "run_id": run,
         "run_config_id": config,
+        "project_id": project,
         "job": job,
         "global_key": "a.jpg",
         "version": "1",

@@ -9,8 +9,10 @@ Ids of documents begin with the project, so `under(...)` names all rows of a dat
 (an index less, and each index costs every write). `row` is `project/dataset/global_key`, the key of the row's events.
 Packed arrays are little-endian `bytes`, as on the wire.
 
-``datasets, dataset_versions, ontologies, models, model_runs, run_configs, imports, catalog_decisions`` (ingest,
-catalog)
+``projects, datasets, dataset_versions, ontologies, models, model_runs, run_configs, imports, catalog_decisions``
+(ingest, catalog)
+    projects          _id project; project_id, name (unique), description, created_unix_ms (null: `default`, which is
+                      there without an event, and stored from the first event about a project on), source_offset
     datasets          _id project/dataset_id; dataset_id, name, ontology_id, draft (version number of the draft,
                       from 1), draft_digest (or null), draft_categories {str(COCO category id): class id},
                       open_imports [import ids], created_unix_ms, source_offset
@@ -116,6 +118,7 @@ class Collection:
 
 _BY_NAME = (Index(("project_id", "name"), unique=True),)
 
+PROJECTS = Collection("projects", "ingest", "rebuilt", "project", (Index(("name",), unique=True),))
 DATASETS = Collection("datasets", "ingest", "rebuilt", "project/dataset", _BY_NAME)
 DATASET_VERSIONS = Collection(
     "dataset_versions",
@@ -175,6 +178,7 @@ DEAD_LETTERS = Collection(
 )
 
 COLLECTIONS: tuple[Collection, ...] = (
+    PROJECTS,
     DATASETS,
     DATASET_VERSIONS,
     ONTOLOGIES,

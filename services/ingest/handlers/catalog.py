@@ -19,18 +19,20 @@ from services.ingest.handlers.catalog_state import (
     MODEL_RUNS,
     MODELS,
     ONTOLOGIES,
+    PROJECTS,
     RUN_CONFIGS,
     CatalogState,
     Fields,
 )
 from services.ingest.handlers.decisions import ROW_DELETION, Place, decide
+from services.ingest.handlers.decisions.projects import IMPLICIT
 from sightline.wire.events.v1.catalog_pb2 import CatalogRequest
 from sightline.wire.events.v1.event_pb2 import Event
 from sightline.wire.events.v1.markers_pb2 import Marker
 
 CATALOG_GROUP = "ingest.catalog"
 
-PASSING = ("import-open", "not-now", "step-missing")
+PASSING = ("import-open", "not-now", "step-missing", "project-not-empty")
 """Problems that time may solve: a request that came to one is decided anew when it is repeated."""
 
 MARKER_TOPICS = {
@@ -41,6 +43,7 @@ MARKER_TOPICS = {
     "version_committed": (GROUND_TRUTH,),
     "version_deleted": (GROUND_TRUTH, PREDICTIONS, DATA_ROWS),
     "dataset_deleted": (GROUND_TRUTH, PREDICTIONS, DATA_ROWS),
+    "import_failed": (DATA_ROWS,),
 }
 """Topics whose every partition is told."""
 
@@ -48,6 +51,8 @@ MARKER_TOPICS = {
 def told_topics(marker: Marker) -> Sequence[str]:
     """Topics whose every partition is told of a marker. Splits are a matter of data rows: those hear of their runs."""
     topics = MARKER_TOPICS[marker.WhichOneof("what") or ""]
+    if marker.HasField("import_failed"):
+        return (*topics, PREDICTIONS if marker.import_failed.run_id else GROUND_TRUTH)
     return (*topics, DATA_ROWS) if marker.run_created.splits else topics
 
 
@@ -58,8 +63,9 @@ def fingerprint(request: CatalogRequest) -> str:
 
 @dataclass(frozen=True, slots=True)
 class CatalogMemory:
-    """All ontologies, by `_id`: they are few, and requests do not name those that they rest on."""
+    """All projects and ontologies, by `_id`: they are few, and requests do not name those that they rest on."""
 
+    projects: Mapping[str, Fields]
     ontologies: Mapping[str, Fields]
 
 
@@ -70,12 +76,13 @@ class CatalogHandler(Handler):
         self._row_partitions = row_partitions
 
     def recall(self, partition: int) -> Sequence[Read]:
-        """All ontologies."""
-        return [Read(ONTOLOGIES, {})]
+        """All projects and ontologies."""
+        return [Read(PROJECTS, {}), Read(ONTOLOGIES, {})]
 
     def remember(self, partition: int, state: State) -> CatalogMemory:
-        """All ontologies."""
-        return CatalogMemory({document["_id"]: dict(document) for document in state.get(ONTOLOGIES, ())})
+        """All projects and ontologies. Nothing need have been said of `default`."""
+        stored = {name: {each["_id"]: dict(each) for each in state.get(name, ())} for name in (PROJECTS, ONTOLOGIES)}
+        return CatalogMemory({IMPLICIT["_id"]: IMPLICIT} | stored[PROJECTS], stored[ONTOLOGIES])
 
     def reads(self, batch: Batch, memory: Any) -> Sequence[Read]:
         """What the requests name, and what has their names already."""
@@ -106,7 +113,8 @@ class CatalogHandler(Handler):
 
     def handle(self, batch: Batch, state: State, memory: CatalogMemory) -> Outcome:
         """Decide every request that has no decision yet."""
-        catalog = CatalogState({**state, ONTOLOGIES: list(memory.ontologies.values())})
+        remembered = {PROJECTS: list(memory.projects.values()), ONTOLOGIES: list(memory.ontologies.values())}
+        catalog = CatalogState({**state, **remembered})
         events: list[Outgoing] = []
         refused: list[Refused] = []
         for delivery in batch.deliveries:
@@ -139,7 +147,8 @@ class CatalogHandler(Handler):
             )
             if decision.marker is not None:
                 events.extend(self._tell(delivery, decision.marker))
-        return Outcome(catalog.writes(), events, refused, CatalogMemory(catalog.documents(ONTOLOGIES)))
+        known = CatalogMemory(catalog.documents(PROJECTS), catalog.documents(ONTOLOGIES))
+        return Outcome(catalog.writes(), events, refused, known)
 
     def _tell(self, cause: Delivery, marker: Marker) -> Iterable[Outgoing]:
         project = cause.event.project_id
@@ -188,6 +197,8 @@ def _named_ids(request: CatalogRequest) -> Iterable[tuple[str, str]]:
             yield MODEL_RUNS, request.seal_model_run.run_id
         case "reopen_model_run":
             yield MODEL_RUNS, request.reopen_model_run.run_id
+        case "update_run_config":
+            yield RUN_CONFIGS, request.update_run_config.run_config_id
         case "delete_run_config":
             yield RUN_CONFIGS, request.delete_run_config.run_config_id
         case "begin_import" if request.begin_import.run_id:
@@ -217,7 +228,9 @@ def _named_names(request: CatalogRequest) -> Iterable[tuple[str, str]]:
             yield MODEL_RUNS, request.update_model_run.name
         case "create_run_config":
             yield RUN_CONFIGS, request.create_run_config.name
-        case _:  # all ontologies are remembered
+        case "update_run_config" if request.update_run_config.HasField("name"):
+            yield RUN_CONFIGS, request.update_run_config.name
+        case _:  # all projects and ontologies are remembered
             pass
 
 
@@ -244,6 +257,11 @@ def _dependent(request: CatalogRequest) -> Iterable[tuple[str, Fields]]:
             of_ontology = {"ontology_id": request.delete_ontology.ontology_id}
             yield DATASETS, of_ontology
             yield MODELS, of_ontology
+        case "delete_project":
+            of_project = {"project_id": request.delete_project.project_id}
+            yield DATASETS, of_project
+            yield MODELS, of_project
+            yield RUN_CONFIGS, of_project
         case "begin_import" if request.begin_import.format == ROW_DELETION:
             yield DATASET_VERSIONS, {"dataset_id": request.begin_import.dataset_id}
         case _:

@@ -11,6 +11,7 @@ from services.common.readmodel import collections
 
 Fields = dict[str, Any]
 
+PROJECTS = collections.PROJECTS.name
 DATASETS = collections.DATASETS.name
 DATASET_VERSIONS = collections.DATASET_VERSIONS.name
 ONTOLOGIES = collections.ONTOLOGIES.name
@@ -24,6 +25,8 @@ DECISIONS = collections.CATALOG_DECISIONS.name
 def _names(collection: str, document: Fields) -> tuple[Any, ...] | None:
     """What must be unique of a document, next to its id."""
     match collection:
+        case "projects":
+            return (document["name"],)
         case "datasets" | "ontologies" | "models" | "run_configs":
             return (document["project_id"], document["name"])
         case "model_runs":
@@ -60,7 +63,7 @@ class CatalogState:
         return self._documents.get((collection, "/".join(map(str, ids))))
 
     def named(self, collection: str, *name: object) -> Fields | None:
-        """The document that has this name; the project comes first."""
+        """The document that has this name; the project comes first, of what belongs to one."""
         return self._named.get((collection, name))
 
     def find(self, collection: str, **fields: object) -> list[Fields]:

@@ -16,7 +16,7 @@ from services.ingest.service import Ingest
 def router(ingest: Ingest, *, upload_max_bytes: int) -> APIRouter:
     """The routes of ingest."""
     routes = APIRouter()
-    routes.include_router(routes_of_projects())
+    routes.include_router(routes_of_projects(ingest))
     routes.include_router(routes_of_ontologies(ingest))
     routes.include_router(routes_of_datasets(ingest))
     routes.include_router(routes_of_data_rows(ingest))

@@ -33,9 +33,10 @@ PROBLEM: Mapping[str, Any] = {
         "detail": {"type": "string"},
         "existing_id": {"type": "string", "description": "On a conflict: what is there already, or is still open."},
         "missing": {"type": "string", "description": "What has to be there first.", "examples": ["data rows"]},
+        "holds": {"type": "object", "description": "What stands in the way of a deletion, and how much of it."},
         "next": {
             "type": "object",
-            "description": "The call that makes it, over HTTP and by command.",
+            "description": "The call that mends it, over HTTP and by command.",
             "properties": {"http": {"type": "string"}, "command": {"type": "string"}},
         },
     },

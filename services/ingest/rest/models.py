@@ -17,6 +17,7 @@ from sightline.domain.catalog import (
     NameChanges,
     RunConfig,
     RunConfigAsked,
+    RunConfigChanges,
     RunConfigDeleted,
 )
 from sightline.domain.names import DEFAULT_PROJECT
@@ -106,6 +107,16 @@ def routes_of_models(ingest: Ingest) -> APIRouter:
     async def create_run_config(asked: RunConfigAsked, key: Key = None) -> Response:
         """Runs that are made with it keep copies."""
         return granted(await ingest.create_run_config(project, asked, key))
+
+    @routes.patch(
+        "/run-configs/{run_config_id}",
+        summary="Change the name or the content of a saved config",
+        response_model=RunConfig,
+        responses=CHANGE,
+    )
+    async def change_run_config(run_config_id: IdInPath, asked: RunConfigChanges, key: Key = None) -> Response:
+        """Runs that were made with it keep their copies."""
+        return granted(await ingest.change_run_config(project, run_config_id, asked, key))
 
     @routes.delete(
         "/run-configs/{run_config_id}",

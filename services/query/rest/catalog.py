@@ -19,14 +19,14 @@ def catalog(sources: Sources) -> APIRouter:
     reads = sources.reads
 
     @router.get("/projects", response_model=Page[projects.Project], tags=["catalog"])
-    async def list_projects() -> Response:
-        """Projects. There is one, to which everything belongs."""
-        return json(projects.projects(reads))
+    async def list_projects(name: Name = None, page_size: PageSize = 100, page_token: PageToken = None) -> Response:
+        """Projects by name. Requests read and write the one that is `current`."""
+        return json(await projects.projects(reads, name=name, page_size=page_size, page_token=page_token))
 
-    @router.get("/projects/{project_id}", response_model=projects.Project, tags=["catalog"])
+    @router.get("/projects/{project_id}", response_model=projects.ProjectInFull, tags=["catalog"])
     async def get_project(project_id: Annotated[str, Path(max_length=200, examples=["default"])]) -> Response:
-        """One project."""
-        return json(projects.project(reads, project_id))
+        """One project, and how much it holds."""
+        return json(await projects.project(reads, project_id))
 
     @router.get("/datasets", response_model=Page[datasets.Dataset], tags=["catalog"])
     async def list_datasets(name: Name = None, page_size: PageSize = 100, page_token: PageToken = None) -> Response:

@@ -102,7 +102,10 @@ async def test_runs_have_a_scope_and_copies_of_saved_configs(things: Things):
     assert run["config"] == {"epochs": 9}
     assert run["splits"] == ["test", "validation"]
     assert (run["dataset_version"], run["accepts_new_rows"], run["state"]) == (1, False, "open")
-    assert (await things.http.delete(f"/v1/run-configs/{saved['run_config_id']}")).status_code == 200
+    path = f"/v1/run-configs/{saved['run_config_id']}"
+    changed = (await things.http.patch(path, json={"config": {"epochs": 10}})).json()
+    assert (changed["name"], changed["config"]) == ("nightly", {"epochs": 10})
+    assert (await things.http.delete(path)).status_code == 200
     both = things.run_asked(name="x", run_config_id=saved["run_config_id"])
     answer = await things.http.post("/v1/model-runs", json=both)
     assert slug(answer) == (404, "not-found")
@@ -325,7 +328,25 @@ async def test_truth_or_a_run_before_classes(stand: Stand):
     assert (await stand.http.post("/v1/model-runs", json=asked, headers=key)).status_code == 201
 
 
-async def test_there_is_one_project(stand: Stand):
-    answer = await stand.http.post("/v1/projects", json={"name": "x"})
-    assert slug(answer) == (409, "one-project")
-    assert answer.json()["existing_id"] == "default"
+async def test_projects_are_made_changed_and_deleted(stand: Stand):
+    made = await stand.http.post("/v1/projects", json={"name": " night shift ", "description": "cameras\nafter ten"})
+    assert made.status_code == 201, made.text
+    project = made.json()
+    assert project == {
+        "project_id": project["project_id"],
+        "name": "night shift",
+        "description": "cameras\nafter ten",
+        "current": False,
+    }
+    assert slug(await stand.http.post("/v1/projects", json={"name": "night shift"})) == (409, "name-taken")
+    path = f"/v1/projects/{project['project_id']}"
+    assert (await stand.http.patch(path, json={"description": ""})).json() == {**project, "description": ""}
+    assert (await stand.http.patch("/v1/projects/default", json={"name": "us"})).json()["current"] is True
+    assert slug(await stand.http.delete("/v1/projects/default")) == (409, "default-project")
+    assert (await stand.http.delete(path)).json() == {"project_id": project["project_id"]}
+    assert slug(await stand.http.delete(path)) == (404, "not-found")
+
+
+@pytest.mark.parametrize("asked", [{}, {"name": ""}, {"name": "x", "description": "x" * 2001}, {"name": "x", "d": 1}])
+async def test_what_is_no_project_is_refused(stand: Stand, asked: dict[str, Any]):
+    assert slug(await stand.http.post("/v1/projects", json=asked)) == (422, "invalid-request")

@@ -16,6 +16,7 @@ from sightline.wire.events.v1.catalog_pb2 import (
     CreateModelRun,
     CreateOntology,
     CreateOntologyVersion,
+    CreateProject,
     EndImport,
     OntologyClass,
 )
@@ -100,6 +101,7 @@ def test_names_are_decided_by_the_order_of_the_log(catalog: Any) -> None:
 
 
 def test_projects_do_not_see_each_other(made: Any) -> None:
+    made.ask(create_project=CreateProject(project_id="other", name="other"))
     assert outcome(made.ask(project="other", **DATASET)) == ("refused", 404, "not-found")
     assert outcome(made.ask(project="other", **ONTOLOGY)) == ("created", 201, "")
     assert outcome(made.ask(project="other", **COMMIT)) == ("refused", 404, "not-found")

@@ -126,9 +126,13 @@ def test_the_catalog_understands_its_requests_and_tells_by_markers(catalog: Any)
         "update_model",
         "update_model_run",
         "create_run_config",
+        "update_run_config",
         "delete_run_config",
         "seal_model_run",
         "reopen_model_run",
+        "create_project",
+        "update_project",
+        "delete_project",
     )
     told = apply_requests(catalog, order)
     decisions = catalog.store.collections["catalog_decisions"].values()

@@ -30,6 +30,7 @@ from sightline.wire.events.v1.catalog_pb2 import (
     UpdateModel,
     UpdateModelRun,
     UpdateOntology,
+    UpdateRunConfig,
 )
 from sightline.wire.events.v1.data_rows_pb2 import SPLIT_TEST, SPLIT_VALIDATION
 from tests.unit.ingest.conftest import PARTITIONS
@@ -110,6 +111,14 @@ def test_a_saved_config_is_copied_into_runs(made: Any) -> None:
     assert made.ask(create_model_run=ask)["body"]["config"] == {"epochs": 3}
     both = CreateModelRun(run_id="r4", name="r4", model_id="m", dataset_id="d", run_config_id="c", config_json=b"{}")
     assert outcome(made.ask(create_model_run=both)) == INVALID
+    change = UpdateRunConfig(run_config_id="c", name="smaller", config_json=b'{"epochs": 1}')
+    assert outcome(made.ask(update_run_config=change)) == DONE
+    assert made.store.collections["run_configs"]["default/c"]["config"] == {"epochs": 1}
+    assert made.store.collections["model_runs"]["default/r3"]["config"] == {"epochs": 3}
+    assert outcome(made.ask(create_run_config=CreateRunConfig(run_config_id="c2", name="small"))) == CREATED
+    assert outcome(made.ask(update_run_config=UpdateRunConfig(run_config_id="c2", name="smaller"))) == TAKEN
+    assert outcome(made.ask(update_run_config=UpdateRunConfig(run_config_id="c2", config_json=b"[]"))) == INVALID
+    assert outcome(made.ask(update_run_config=UpdateRunConfig(run_config_id="none"))) == NOT_FOUND
     assert outcome(made.ask(delete_run_config=DeleteRunConfig(run_config_id="c"))) == DONE
     assert outcome(made.ask(delete_run_config=DeleteRunConfig(run_config_id="c"))) == NOT_FOUND
     assert made.store.collections["model_runs"]["default/r3"]["config"] == {"epochs": 3}

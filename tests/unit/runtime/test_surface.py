@@ -65,8 +65,11 @@ INGEST = EVERY_SERVICE | {
     "PATCH /v1/ontologies/{ontology_id}",
     "POST /v1/ontologies/{ontology_id}/versions",
     "POST /v1/projects",
+    "DELETE /v1/projects/{project_id}",
+    "PATCH /v1/projects/{project_id}",
     "POST /v1/run-configs",
     "DELETE /v1/run-configs/{run_config_id}",
+    "PATCH /v1/run-configs/{run_config_id}",
 }
 
 METRICS = EVERY_SERVICE

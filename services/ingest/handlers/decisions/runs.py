@@ -37,6 +37,7 @@ from sightline.wire.events.v1.catalog_pb2 import (
     ReopenModelRun,
     SealModelRun,
     UpdateModelRun,
+    UpdateRunConfig,
 )
 from sightline.wire.events.v1.markers_pb2 import Marker, RunCreated, RunReopened, RunsDeleted, RunSealed
 
@@ -161,8 +162,8 @@ def delete_model_run(catalog: CatalogState, at: Place, ask: DeleteModelRun) -> D
     run = catalog.get(MODEL_RUNS, at.project_id, ask.run_id)
     if run is None:
         return absent(RUN)
-    fail_open_imports(catalog, at, "the run was deleted", run_id=ask.run_id)
-    deleted = RunsDeleted(run_ids=drop_runs(catalog, [run]))
+    failed = fail_open_imports(catalog, at, "the run was deleted", run_id=ask.run_id)
+    deleted = RunsDeleted(run_ids=drop_runs(catalog, [run]), failed_imports=failed)
     marker = Marker(source_offset=at.offset, runs_deleted=deleted)
     return Decision("done", 200, {"run_id": ask.run_id}, marker=marker)
 
@@ -213,6 +214,26 @@ def create_run_config(catalog: CatalogState, at: Place, ask: CreateRunConfig) ->
         },
     )
     return Decision("created", 201, body)
+
+
+def update_run_config(catalog: CatalogState, at: Place, ask: UpdateRunConfig) -> Decision:
+    """Give a saved config another name or content. Runs that were made with it have their copies."""
+    saved = catalog.get(RUN_CONFIGS, at.project_id, ask.run_config_id)
+    if saved is None:
+        return absent(CONFIG)
+    changed = dict(saved)
+    if ask.HasField("name"):
+        there = catalog.named(RUN_CONFIGS, at.project_id, ask.name)
+        if there is not None and there["_id"] != saved["_id"]:
+            return taken("a config of this name is saved", there["run_config_id"])
+        changed["name"] = ask.name
+    if ask.HasField("config_json"):
+        config = parsed_config(ask.config_json)
+        if config is None:
+            return refused(422, _NO_CONFIG)
+        changed["config"] = config
+    catalog.put(RUN_CONFIGS, changed)
+    return Decision("done", 200, shown(changed, "run_config_id", "name", "config"))
 
 
 def delete_run_config(catalog: CatalogState, at: Place, ask: DeleteRunConfig) -> Decision:

@@ -9,7 +9,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class CatalogRequest(_message.Message):
-    __slots__ = ("request_id", "create_dataset", "commit_dataset_version", "create_ontology", "create_ontology_version", "create_model", "create_model_run", "begin_import", "end_import", "update_dataset", "delete_dataset", "delete_dataset_version", "update_ontology", "delete_ontology", "update_model", "delete_model", "update_model_run", "delete_model_run", "seal_model_run", "reopen_model_run", "create_run_config", "delete_run_config")
+    __slots__ = ("request_id", "create_dataset", "commit_dataset_version", "create_ontology", "create_ontology_version", "create_model", "create_model_run", "begin_import", "end_import", "update_dataset", "delete_dataset", "delete_dataset_version", "update_ontology", "delete_ontology", "update_model", "delete_model", "update_model_run", "delete_model_run", "seal_model_run", "reopen_model_run", "create_run_config", "delete_run_config", "create_project", "update_project", "delete_project", "update_run_config")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     CREATE_DATASET_FIELD_NUMBER: _ClassVar[int]
     COMMIT_DATASET_VERSION_FIELD_NUMBER: _ClassVar[int]
@@ -32,6 +32,10 @@ class CatalogRequest(_message.Message):
     REOPEN_MODEL_RUN_FIELD_NUMBER: _ClassVar[int]
     CREATE_RUN_CONFIG_FIELD_NUMBER: _ClassVar[int]
     DELETE_RUN_CONFIG_FIELD_NUMBER: _ClassVar[int]
+    CREATE_PROJECT_FIELD_NUMBER: _ClassVar[int]
+    UPDATE_PROJECT_FIELD_NUMBER: _ClassVar[int]
+    DELETE_PROJECT_FIELD_NUMBER: _ClassVar[int]
+    UPDATE_RUN_CONFIG_FIELD_NUMBER: _ClassVar[int]
     request_id: str
     create_dataset: CreateDataset
     commit_dataset_version: CommitDatasetVersion
@@ -54,7 +58,37 @@ class CatalogRequest(_message.Message):
     reopen_model_run: ReopenModelRun
     create_run_config: CreateRunConfig
     delete_run_config: DeleteRunConfig
-    def __init__(self, request_id: _Optional[str] = ..., create_dataset: _Optional[_Union[CreateDataset, _Mapping]] = ..., commit_dataset_version: _Optional[_Union[CommitDatasetVersion, _Mapping]] = ..., create_ontology: _Optional[_Union[CreateOntology, _Mapping]] = ..., create_ontology_version: _Optional[_Union[CreateOntologyVersion, _Mapping]] = ..., create_model: _Optional[_Union[CreateModel, _Mapping]] = ..., create_model_run: _Optional[_Union[CreateModelRun, _Mapping]] = ..., begin_import: _Optional[_Union[BeginImport, _Mapping]] = ..., end_import: _Optional[_Union[EndImport, _Mapping]] = ..., update_dataset: _Optional[_Union[UpdateDataset, _Mapping]] = ..., delete_dataset: _Optional[_Union[DeleteDataset, _Mapping]] = ..., delete_dataset_version: _Optional[_Union[DeleteDatasetVersion, _Mapping]] = ..., update_ontology: _Optional[_Union[UpdateOntology, _Mapping]] = ..., delete_ontology: _Optional[_Union[DeleteOntology, _Mapping]] = ..., update_model: _Optional[_Union[UpdateModel, _Mapping]] = ..., delete_model: _Optional[_Union[DeleteModel, _Mapping]] = ..., update_model_run: _Optional[_Union[UpdateModelRun, _Mapping]] = ..., delete_model_run: _Optional[_Union[DeleteModelRun, _Mapping]] = ..., seal_model_run: _Optional[_Union[SealModelRun, _Mapping]] = ..., reopen_model_run: _Optional[_Union[ReopenModelRun, _Mapping]] = ..., create_run_config: _Optional[_Union[CreateRunConfig, _Mapping]] = ..., delete_run_config: _Optional[_Union[DeleteRunConfig, _Mapping]] = ...) -> None: ...
+    create_project: CreateProject
+    update_project: UpdateProject
+    delete_project: DeleteProject
+    update_run_config: UpdateRunConfig
+    def __init__(self, request_id: _Optional[str] = ..., create_dataset: _Optional[_Union[CreateDataset, _Mapping]] = ..., commit_dataset_version: _Optional[_Union[CommitDatasetVersion, _Mapping]] = ..., create_ontology: _Optional[_Union[CreateOntology, _Mapping]] = ..., create_ontology_version: _Optional[_Union[CreateOntologyVersion, _Mapping]] = ..., create_model: _Optional[_Union[CreateModel, _Mapping]] = ..., create_model_run: _Optional[_Union[CreateModelRun, _Mapping]] = ..., begin_import: _Optional[_Union[BeginImport, _Mapping]] = ..., end_import: _Optional[_Union[EndImport, _Mapping]] = ..., update_dataset: _Optional[_Union[UpdateDataset, _Mapping]] = ..., delete_dataset: _Optional[_Union[DeleteDataset, _Mapping]] = ..., delete_dataset_version: _Optional[_Union[DeleteDatasetVersion, _Mapping]] = ..., update_ontology: _Optional[_Union[UpdateOntology, _Mapping]] = ..., delete_ontology: _Optional[_Union[DeleteOntology, _Mapping]] = ..., update_model: _Optional[_Union[UpdateModel, _Mapping]] = ..., delete_model: _Optional[_Union[DeleteModel, _Mapping]] = ..., update_model_run: _Optional[_Union[UpdateModelRun, _Mapping]] = ..., delete_model_run: _Optional[_Union[DeleteModelRun, _Mapping]] = ..., seal_model_run: _Optional[_Union[SealModelRun, _Mapping]] = ..., reopen_model_run: _Optional[_Union[ReopenModelRun, _Mapping]] = ..., create_run_config: _Optional[_Union[CreateRunConfig, _Mapping]] = ..., delete_run_config: _Optional[_Union[DeleteRunConfig, _Mapping]] = ..., create_project: _Optional[_Union[CreateProject, _Mapping]] = ..., update_project: _Optional[_Union[UpdateProject, _Mapping]] = ..., delete_project: _Optional[_Union[DeleteProject, _Mapping]] = ..., update_run_config: _Optional[_Union[UpdateRunConfig, _Mapping]] = ...) -> None: ...
+
+class CreateProject(_message.Message):
+    __slots__ = ("project_id", "name", "description")
+    PROJECT_ID_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
+    project_id: str
+    name: str
+    description: str
+    def __init__(self, project_id: _Optional[str] = ..., name: _Optional[str] = ..., description: _Optional[str] = ...) -> None: ...
+
+class UpdateProject(_message.Message):
+    __slots__ = ("project_id", "name", "description")
+    PROJECT_ID_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
+    project_id: str
+    name: str
+    description: str
+    def __init__(self, project_id: _Optional[str] = ..., name: _Optional[str] = ..., description: _Optional[str] = ...) -> None: ...
+
+class DeleteProject(_message.Message):
+    __slots__ = ("project_id",)
+    PROJECT_ID_FIELD_NUMBER: _ClassVar[int]
+    project_id: str
+    def __init__(self, project_id: _Optional[str] = ...) -> None: ...
 
 class CreateDataset(_message.Message):
     __slots__ = ("dataset_id", "name", "ontology_id")
@@ -213,6 +247,16 @@ class ReopenModelRun(_message.Message):
     def __init__(self, run_id: _Optional[str] = ...) -> None: ...
 
 class CreateRunConfig(_message.Message):
+    __slots__ = ("run_config_id", "name", "config_json")
+    RUN_CONFIG_ID_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    CONFIG_JSON_FIELD_NUMBER: _ClassVar[int]
+    run_config_id: str
+    name: str
+    config_json: bytes
+    def __init__(self, run_config_id: _Optional[str] = ..., name: _Optional[str] = ..., config_json: _Optional[bytes] = ...) -> None: ...
+
+class UpdateRunConfig(_message.Message):
     __slots__ = ("run_config_id", "name", "config_json")
     RUN_CONFIG_ID_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
