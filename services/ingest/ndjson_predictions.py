@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from itertools import repeat
 
 import numpy as np
 
 from services.ingest.accept import Columns, Uuids
+from services.ingest.class_names import ClassNames
 from services.ingest.imports import Job
 from services.ingest.named_rows import UNKNOWN_ROW, NamedRows
 from services.ingest.room import Room
@@ -16,7 +18,7 @@ from sightline.formats.faults import Rejection
 from sightline.formats.labelbox import AnnotationBlock, AnnotationReader
 from sightline.formats.uuids import uuid_text
 
-UNKNOWN_CLASS = (
+_UNKNOWN_CLASS = (
     "The ontology version of the run has no class of this name: "
     "add it (POST /v1/ontologies/{ontology_id}/versions), then make a run of the new version."
 )
@@ -31,7 +33,7 @@ class NdjsonPredictions:
         """`may_empty`: a line may say that there is nothing in a row."""
         self._job = job
         self._rows = rows
-        self._classes = classes
+        self._classes = ClassNames(classes)
         self._may_empty = may_empty
         self._reader = AnnotationReader()
         self._room = Room()
@@ -59,8 +61,7 @@ class NdjsonPredictions:
     def _fitting(self, block: AnnotationBlock) -> Columns:
         rejections = list(block.rejections)
         # Only rows of lines that are right otherwise are made.
-        of_name = self._classes.get
-        class_id = np.fromiter((of_name(name, 0) for name in block.names), np.int32, len(block))
+        class_id = self._classes.find(block.names)
         row = np.full(len(block), -1, np.int32)
         if class_id.all():
             row = self._rows.find(block.global_keys)
@@ -70,7 +71,8 @@ class NdjsonPredictions:
         without_class, without_row = class_id == 0, (class_id > 0) & (row < 0)
         columns = Columns(row, class_id, block.box, block.confidence, block.line - 1, Uuids(block.uuid, block.has_uuid))
         if without_class.any() or without_row.any():
-            rejections += _rejected(columns, without_class, "unknown_class", UNKNOWN_CLASS, "name")
+            hints = [self._classes.hint(block.names[place]) for place in np.flatnonzero(without_class).tolist()]
+            rejections += _rejected(columns, without_class, "unknown_class", _UNKNOWN_CLASS, "name", hints)
             rejections += _rejected(columns, without_row, "unknown_row", UNKNOWN_ROW, "dataRow.globalKey")
             columns = columns.only(~(without_class | without_row))
         repeated = repeated_uuids(self._seen, columns.uuid)
@@ -88,6 +90,7 @@ class NdjsonPredictions:
         job.warnings["zero_size"] += int(np.count_nonzero((columns.box[:, 2] == 0) | (columns.box[:, 3] == 0)))
         job.warnings["outside_picture"] += int(np.count_nonzero(self._rows.outside(columns.row, columns.box)))
         job.warnings["not_kept"] += block.not_kept
+        job.warnings["unknown_fields"] += block.unknown_fields
         return columns
 
     def _emptied(self, block: AnnotationBlock) -> list[Rejection]:
@@ -117,15 +120,17 @@ def repeated_uuids(seen: SeenUuids, uuid: Uuids | None) -> Bools:
     return repeated
 
 
-def _rejected(columns: Columns, which: Bools, code: str, message: str, field: str) -> list[Rejection]:
+def _rejected(
+    columns: Columns, which: Bools, code: str, message: str, field: str, hints: Iterable[str] = repeat("")
+) -> list[Rejection]:
     uuid = columns.uuid
     return [
         Rejection(
             int(columns.place[i]) + 1,
             code,
-            message,
+            message + hint,
             f"line {int(columns.place[i]) + 1}: {field}",
             uuid_text(uuid.octets[i].tobytes()) if uuid is not None and uuid.given[i] else "",
         )
-        for i in np.flatnonzero(which).tolist()
+        for i, hint in zip(np.flatnonzero(which).tolist(), hints, strict=False)
     ]

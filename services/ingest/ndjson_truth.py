@@ -9,6 +9,7 @@ import numpy as np
 
 from services.common.row_limits import MOST_TRUTHS
 from services.ingest.accept import Uuids
+from services.ingest.class_names import ClassNames
 from services.ingest.imports import Job
 from services.ingest.named_rows import UNKNOWN_ROW, NamedRows
 from services.ingest.ndjson_predictions import DUPLICATE_UUID, repeated_uuids
@@ -54,7 +55,7 @@ class NdjsonTruth:
     def __init__(self, job: Job, rows: NamedRows, classes: Mapping[str, int]) -> None:
         self._job = job
         self._rows = rows
-        self._classes = classes
+        self._classes = ClassNames(classes)
         self._reader = AnnotationReader()
         self._seen = SeenUuids()
         self._spill = Spill(RECORD, keep_in_memory=KEEP_IN_MEMORY)
@@ -84,8 +85,7 @@ class NdjsonTruth:
         rejections = list(block.rejections)
         rejected_keys = list(block.rejected_keys.values())
         row = self._rows.find(block.global_keys)
-        of_name = self._classes.get
-        class_id = np.fromiter((of_name(name, 0) for name in block.names), np.int32, len(block))
+        class_id = self._classes.find(block.names)
         repeated = repeated_uuids(self._seen, Uuids(block.uuid, block.has_uuid))
         for wrong, code, message, field in (
             (row < 0, "unknown_row", UNKNOWN_ROW, "dataRow.globalKey"),
@@ -94,7 +94,8 @@ class NdjsonTruth:
         ):
             for i in np.flatnonzero(wrong).tolist():
                 number = int(block.line[i])
-                rejections.append(Rejection(number, code, message, f"line {number}: {field}"))
+                hint = self._classes.hint(block.names[i]) if code == "unknown_class" else ""
+                rejections.append(Rejection(number, code, message + hint, f"line {number}: {field}"))
                 rejected_keys.append(block.global_keys[i])
         fits = (row >= 0) & (class_id > 0) & ~repeated
         kept = np.flatnonzero(fits)
@@ -117,6 +118,7 @@ class NdjsonTruth:
         self._job.warnings["zero_size"] += int(np.count_nonzero((box[:, 2] == 0) | (box[:, 3] == 0)))
         self._job.warnings["outside_picture"] += int(np.count_nonzero(self._rows.outside(row[fits], box)))
         self._job.warnings["not_kept"] += block.not_kept + int(np.count_nonzero(~np.isnan(block.confidence)))
+        self._job.warnings["unknown_fields"] += block.unknown_fields
         self._job.place = block.lines
 
     def _grouped(self) -> GroupedTruth:

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar, cast
 
 from services.common.runtime.errors import Problem
+from sightline.formats.beginnings import BEGINNING, GZIP, unreadable
 from sightline.formats.faults import FileBroken
 
 T = TypeVar("T")
@@ -32,6 +33,36 @@ def unpacking(body: AsyncIterator[bytes], encoding: str, limit: int) -> AsyncIte
         accepted = ", ".join(ENCODINGS)
         raise Problem(415, "unsupported-encoding", "this Content-Encoding is not known", f"known are {accepted}")
     return _limited(body if encoding == "identity" else _gunzip(body), limit)
+
+
+async def recognised(body: AsyncIterator[bytes], limit: int, *, lines: bool) -> AsyncIterator[bytes]:
+    """A body once its beginning was looked at: a gzip file is unpacked, what is no JSON is `FileBroken` with a hint."""
+    beginning = await _beginning(body)
+    whole = _after(beginning, body)
+    if beginning.startswith(GZIP):
+        unpacked = _limited(_gunzip(whole), limit)
+        beginning = await _beginning(unpacked)
+        whole = _after(beginning, unpacked)
+    if fault := unreadable(beginning, lines=lines):
+        raise FileBroken(fault, 0)
+    async for chunk in whole:
+        yield chunk
+
+
+async def _beginning(body: AsyncIterator[bytes]) -> bytes:
+    beginning = b""
+    async for chunk in body:
+        beginning += chunk
+        if len(beginning) >= BEGINNING:
+            break
+    return beginning
+
+
+async def _after(beginning: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    if beginning:
+        yield beginning
+    async for chunk in rest:
+        yield chunk
 
 
 async def _limited(body: AsyncIterator[bytes], limit: int) -> AsyncIterator[bytes]:

@@ -61,7 +61,7 @@ class DataRowReader:
     def _block(self, lines: Lines) -> DataRowBlock:
         found: list[DataRow] = []
         numbers: list[int] = []
-        rejections = self._typed.decode(lines, found, numbers)
+        rejections = self._typed.decode(lines, found, numbers).rejections
         rows: list[DataRow] = []
         for number, row in zip(numbers, found, strict=True):
             if fault := row_fault(row):

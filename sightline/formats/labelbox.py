@@ -51,6 +51,11 @@ class _Line(msgspec.Struct, gc=False, rename="camel"):
     empty: bool = False
     custom_metrics: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
     classifications: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    schema_id: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+
+
+class _KnownFields(_Line, gc=False, rename="camel", forbid_unknown_fields=True):
+    """A line of which nothing is left out unread."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +83,8 @@ class AnnotationBlock:
     """Lines of the file up to the end of this block."""
     not_kept: int = 0
     """Lines with custom metrics or nested classifications, which are not kept."""
+    unknown_fields: int = 0
+    """Lines with fields that nobody knows: left out, or misspelt."""
 
     def __len__(self) -> int:
         return len(self.line)
@@ -88,7 +95,7 @@ class AnnotationReader:
 
     def __init__(self) -> None:
         self._lines = LineReader()
-        self._typed = TypedLines(_Line)
+        self._typed = TypedLines(_Line, closed=_KnownFields, explain=_explain)
 
     @property
     def position(self) -> int:
@@ -106,7 +113,8 @@ class AnnotationReader:
     def _block(self, lines: Lines) -> AnnotationBlock:
         found: list[_Line] = []
         numbers: list[int] = []
-        rejections = self._typed.decode(lines, found, numbers)
+        misfits = self._typed.decode(lines, found, numbers)
+        rejections = misfits.rejections
         items: list[_Line] = []
         places: list[int] = []
         empty: list[tuple[str, int]] = []
@@ -167,6 +175,7 @@ class AnnotationReader:
             rejected_keys,
             lines.first + lines.count - 1,
             sum(_says(item.custom_metrics) or _says(item.classifications) for item in items),
+            misfits.unknown_fields,
         )
 
 
@@ -193,6 +202,15 @@ def named_rejections(lines: Lines, rejections: list[Rejection]) -> tuple[list[Re
     return named, keys
 
 
+def _explain(field: str, message: str) -> str:
+    """What a field should be, in the words of the format."""
+    if field == "bbox" or field.startswith("bbox."):
+        return "The box is no object of the numbers `left`, `top`, `width` and `height`, in pixels."
+    if field == "confidence":
+        return "The confidence is no number: it is one between 0 and 1, or left out."
+    return message
+
+
 def _wrong_key(fault: str, number: int) -> Rejection:
     return Rejection(number, "name", fault, f"line {number}: dataRow.globalKey")
 
@@ -209,4 +227,5 @@ def _incomplete(item: _Line, text: bytes, number: int) -> Rejection:
         others = [name for name in _OTHER_KINDS if name in said]
         has = f"has `{others[0]}` and" if others else "has"
         return Rejection(number, "invalid", f"The line {has} no `bbox`: only boxes are read.", where)
-    return Rejection(number, "invalid", "The line has no `name` of a class.", f"{where}: name")
+    by_id = ": `schemaId` is not known here" if item.schema_id is not msgspec.UNSET else ""
+    return Rejection(number, "invalid", f"The line has no `name` of a class{by_id}.", f"{where}: name")

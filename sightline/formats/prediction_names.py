@@ -58,7 +58,7 @@ class PredictionNameReader:
     def _block(self, lines: Lines) -> NameBlock:
         items: list[_Line] = []
         numbers: list[int] = []
-        rejections = self._typed.decode(lines, items, numbers)
+        rejections = self._typed.decode(lines, items, numbers).rejections
         octets, _, wrong = parse_uuids([item.uuid for item in items])
         for place in np.flatnonzero(wrong).tolist():
             rejections.append(Rejection(numbers[place], "invalid", NO_UUID, f"line {numbers[place]}: uuid"))

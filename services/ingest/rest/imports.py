@@ -11,7 +11,7 @@ from starlette.requests import ClientDisconnect
 from services.common.runtime.errors import Problem
 from services.ingest.rest.answers import IdInPath, Key, ended, problems
 from services.ingest.service import Ingest
-from services.ingest.uploads import UploadBroken, unpacking
+from services.ingest.uploads import UploadBroken, recognised, unpacking
 from sightline.domain.imports import ImportJob, TruthInspection
 from sightline.domain.names import DEFAULT_PROJECT
 
@@ -32,6 +32,7 @@ def _files(**examples: str) -> dict[str, Any]:
 
 
 NDJSON = "application/x-ndjson"
+_NDJSON_TYPES = (NDJSON, "application/ndjson", "application/jsonl", "application/x-jsonlines", "application/json-lines")
 _MEDIA_TYPES = {"coco": "application/json", "ndjson": NDJSON}
 
 Format = Annotated[
@@ -76,7 +77,7 @@ def routes_of_imports(ingest: Ingest, *, upload_max_bytes: int) -> APIRouter:
     )
     async def import_rows(request: Request, dataset_id: IdInPath, key: Key = None) -> Response:
         """NDJSON, one row a line; what a line does not say stays as it was. Streamed; gzip by Content-Encoding."""
-        body = _body(request, upload_max_bytes)
+        body = _body(request, upload_max_bytes, lines=True)
         return ended(await ingest.import_rows(project, dataset_id, body, key))
 
     @routes.post(
@@ -95,8 +96,9 @@ def routes_of_imports(ingest: Ingest, *, upload_max_bytes: int) -> APIRouter:
         Streamed; gzip by Content-Encoding. Answers when the log has all of it; nothing is changed by a file that can't
         be read to its end. A row with a rejected annotation keeps the truth that it had.
         """
-        body = _body(request, upload_max_bytes)
-        return ended(await ingest.import_truth(project, dataset_id, body, key, format=_format(request, format)))
+        chosen = _format(request, format)
+        body = _body(request, upload_max_bytes, lines=chosen == "ndjson")
+        return ended(await ingest.import_truth(project, dataset_id, body, key, format=chosen))
 
     @routes.post(
         "/ground-truth:inspect",
@@ -109,7 +111,7 @@ def routes_of_imports(ingest: Ingest, *, upload_max_bytes: int) -> APIRouter:
         request: Request, format: Annotated[Literal["coco"], Query(description="Format of the file.")] = "coco"
     ) -> TruthInspection:
         """Reads the file and writes nothing. Equal truth has equal digests, however the file is written."""
-        return await ingest.inspect_truth(_body(request, upload_max_bytes))
+        return await ingest.inspect_truth(_body(request, upload_max_bytes, lines=False))
 
     @routes.post(
         "/model-runs/{run_id}/predictions:import",
@@ -139,8 +141,8 @@ def routes_of_imports(ingest: Ingest, *, upload_max_bytes: int) -> APIRouter:
         Streamed; gzip by Content-Encoding. What fits is taken, what does not is rejected item by item, with place and
         reason. Answers when the log has all of it.
         """
-        body = _body(request, upload_max_bytes)
         chosen = _format(request, format)
+        body = _body(request, upload_max_bytes, lines=chosen == "ndjson")
         return ended(await ingest.import_predictions(project, run_id, mode, body, key, format=chosen))
 
     @routes.post(
@@ -156,7 +158,7 @@ def routes_of_imports(ingest: Ingest, *, upload_max_bytes: int) -> APIRouter:
 
         Streamed; gzip by Content-Encoding. Answers when the log has all of it, as an import does.
         """
-        body = _body(request, upload_max_bytes)
+        body = _body(request, upload_max_bytes, lines=True)
         return ended(await ingest.delete_predictions(project, run_id, body, key))
 
     return routes
@@ -164,14 +166,15 @@ def routes_of_imports(ingest: Ingest, *, upload_max_bytes: int) -> APIRouter:
 
 def _format(request: Request, said: Literal["coco", "ndjson"] | None) -> Literal["coco", "ndjson"]:
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    return said or ("ndjson" if media_type == NDJSON else "coco")
+    return said or ("ndjson" if media_type in _NDJSON_TYPES else "coco")
 
 
-def _body(request: Request, limit: int) -> AsyncIterator[bytes]:
+def _body(request: Request, limit: int, *, lines: bool) -> AsyncIterator[bytes]:
     announced = request.headers.get("content-length", "")
     if announced.isdigit() and int(announced) > limit:
         raise Problem(413, "too-large", "the upload is too large", f"{limit:,} bytes are taken at most")
-    return unpacking(_stream(request), request.headers.get("content-encoding", ""), limit)
+    sent = unpacking(_stream(request), request.headers.get("content-encoding", ""), limit)
+    return recognised(sent, limit, lines=lines)
 
 
 async def _stream(request: Request) -> AsyncIterator[bytes]:

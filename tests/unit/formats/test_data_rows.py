@@ -82,3 +82,9 @@ def test_a_line_over_the_limit_is_left_out_and_the_others_go_through(step: int, 
     rows, rejections = read(b'{"global_key": "x"}\n' + long + end, step)
     assert [row.global_key for row in rows] == (["x", "y"] if end else ["x"])
     assert [(r.number, r.code) for r in rejections] == [(2, "line_too_long")]
+
+
+def test_a_misspelt_field_is_not_repeated_and_the_right_ones_are_told() -> None:
+    _, (rejection,) = read(b'{"global_key": "a", "colour": 1}')
+    assert "colour" not in rejection.message
+    assert "global_key, ordinal, asset_url, width, height, split, metadata" in rejection.message

@@ -8,6 +8,7 @@ import uuid
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -49,6 +50,13 @@ texts = st.one_of(
     st.sampled_from([b"", b" ", b"\r", b"{}{}", b'{"a":', b"}", b"NaN", b"[" * 2000, b"\xef\xbb\xbf{}"]),
     st.tuples(good, good).map(lambda both: b"".join(json.dumps(each).encode() for each in both)),
 )
+
+
+LINE: dict[str, Any] = {
+    "dataRow": {"globalKey": "a.jpg"},
+    "name": "car",
+    "bbox": {"top": 1, "left": 2, "height": 3, "width": 4},
+}
 
 
 def read(data: bytes, step: int) -> list[AnnotationBlock]:
@@ -128,3 +136,40 @@ def test_columns_of_nothing_have_their_shapes() -> None:
     assert block.box.shape == (0, 4)
     assert block.uuid.shape == (0, 16)
     assert np.array_equal(block.line, [])
+
+
+@pytest.mark.parametrize("step", [1, 2, 3, 4, 1 << 16])
+def test_a_byte_order_mark_is_none_of_the_first_line_however_it_is_cut(step: int) -> None:
+    text = json.dumps(LINE).encode()
+    for data, taken in ((b"\xef\xbb\xbf" + text, 1), (b"\xef\xbb\xbf", 0), (b"", 0)):
+        blocks = read(data, step)
+        assert sum(map(len, blocks)) == taken
+        assert [rejection for block in blocks for rejection in block.rejections] == []
+    (block,) = read(b"\xef\xbb" + text, step)
+    assert [rejection.code for rejection in block.rejections] == ["malformed"]
+
+
+@pytest.mark.parametrize("broken", [[], [b"[1]"]])
+def test_lines_with_unknown_fields_are_taken_and_counted(broken: list[bytes]) -> None:
+    known = {"customMetrics": [], "classifications": [], "schemaId": "ck1", "confidence": 1}
+    texts = [json.dumps(LINE | more).encode() for more in (known, {"confidance": 0.1}, {}, {"page": 1, "unit": "pt"})]
+    blocks = read(b"\n".join(texts + broken), 1 << 16)
+    assert (sum(map(len, blocks)), sum(block.unknown_fields for block in blocks)) == (4, 2)
+
+
+@pytest.mark.parametrize(
+    ("changed", "where", "said"),
+    [
+        ({"bbox": [1, 2, 3, 4]}, "line 1: bbox", "`left`, `top`, `width` and `height`"),
+        ({"bbox": {"x": 1, "y": 2}}, "line 1: bbox", "`left`, `top`, `width` and `height`"),
+        ({"bbox": {**LINE["bbox"], "top": "7"}}, "line 1: bbox.top", "`left`, `top`, `width` and `height`"),
+        ({"confidence": "0.5"}, "line 1: confidence", "between 0 and 1"),
+        ({"name": None, "schemaId": "ck1"}, "line 1: name", "`schemaId` is not known"),
+        ({"dataRow": {"id": "ck1"}}, "line 1: dataRow", "global key"),
+    ],
+)
+def test_what_a_line_should_say_is_told_in_words(changed: dict[str, Any], where: str, said: str) -> None:
+    (block,) = read(json.dumps(LINE | changed).encode(), 1 << 16)
+    (rejection,) = block.rejections
+    assert rejection.where == where
+    assert said in rejection.message

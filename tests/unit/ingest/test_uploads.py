@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.common.runtime.errors import Problem
-from services.ingest.uploads import AHEAD, PIECE, UploadBroken, parse_ahead, unpacking
+from services.ingest.uploads import AHEAD, PIECE, UploadBroken, parse_ahead, recognised, unpacking
 from sightline.formats.faults import FileBroken
 
 MIB = 1 << 20
@@ -103,6 +103,37 @@ async def test_other_encodings_are_refused_before_anything_is_read(encoding: str
     with pytest.raises(Problem) as refused:
         unpacking(streamed([]), encoding, 10)
     assert refused.value.status == 415
+
+
+async def read(chunks: Iterable[bytes], encoding: str = "", limit: int = 1 << 30) -> bytes:
+    sent = unpacking(streamed(chunks), encoding, limit)
+    return b"".join([piece async for piece in recognised(sent, limit, lines=True)])
+
+
+@pytest.mark.parametrize("size", [0, 1, 300, 5_000, 3 * MIB])
+@pytest.mark.parametrize("step", [1, 7, 100_000])
+async def test_a_gzip_file_is_known_by_its_beginning_however_it_is_sent(size: int, step: int) -> None:
+    data = b'{"a": "' + b"x" * size + b'"}'
+    packed = gzip.compress(data)
+    for sent, encoding in ((data, ""), (packed, ""), (packed, "gzip"), (gzip.compress(packed), "gzip")):
+        if len(sent) / step < 10_000:
+            assert await read([sent[i : i + step] for i in range(0, len(sent), step)], encoding) == data
+
+
+async def test_a_gzip_file_is_bounded_and_whole_as_if_it_had_said_so() -> None:
+    packed = gzip.compress(bytes(3 * MIB))
+    with pytest.raises(FileBroken, match="larger than"):
+        await read([packed], limit=MIB)
+    with pytest.raises(FileBroken, match="cut off"):
+        await read([packed[:-9]])
+    with pytest.raises(FileBroken, match="zip archive"):
+        await read([gzip.compress(b"PK\x03\x04")])
+
+
+async def test_what_is_no_json_is_told_before_it_is_read() -> None:
+    with pytest.raises(FileBroken, match="zip archive"):
+        await read([b"P", b"K\x03", b"\x04"])
+    assert await read([]) == b""
 
 
 async def test_blocks_come_in_the_order_of_the_file_and_the_last_of_them() -> None:
