@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 import sightline
-from sightline.cli import datasets, dead_letters, errors, log, models, ontologies, rows, runs
+from sightline.cli import configs, datasets, dead_letters, errors, log, models, ontologies, projects, rows, runs
 from sightline.cli.options import Confidence, Iou, Json, RunName, Url, completing, connect
 from sightline.cli.outcome import Exit, Stop
 
@@ -21,10 +21,12 @@ app = typer.Typer(
 )
 imports = typer.Typer(help="Send files to a server.", no_args_is_help=True)
 app.add_typer(imports, name="import")
+app.add_typer(projects.app, name="projects")
 app.add_typer(datasets.app, name="datasets")
 app.add_typer(ontologies.app, name="ontologies")
 app.add_typer(models.app, name="models")
 app.add_typer(runs.app, name="runs")
+app.add_typer(configs.app, name="configs")
 app.add_typer(rows.app, name="rows")
 app.command("errors")(errors.errors)
 app.add_typer(dead_letters.app, name="dead-letters")

@@ -6,9 +6,10 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from sightline.cli.outcome import Exit, Stop
-from sightline.client import ApiError, Client, Dataset, Model, Ontology, Run
+from sightline.client import ApiError, Client, Dataset, Model, Ontology, Project, Run, RunConfig
+from sightline.domain.names import DEFAULT_PROJECT
 
-T = TypeVar("T", Dataset, Model, Ontology)
+T = TypeVar("T", Dataset, Model, Ontology, Project, RunConfig)
 
 
 def find_run(client: Client, named: str) -> Run:
@@ -37,6 +38,17 @@ def find_model(client: Client, named: str) -> Model:
 def find_ontology(client: Client, named: str) -> Ontology:
     """The ontology with this id or name."""
     return _found(named, "ont_", client.ontology, client.find_ontology, "ontologies")
+
+
+def find_project(client: Client, named: str) -> Project:
+    """The project with this id or name."""
+    prefix = DEFAULT_PROJECT if named == DEFAULT_PROJECT else "prj_"
+    return _found(named, prefix, client.project, client.find_project, "projects")
+
+
+def find_config(client: Client, named: str) -> RunConfig:
+    """The saved config with this id or name."""
+    return _found(named, "cfg_", client.config, client.find_config, "configs")
 
 
 def _found(named: str, prefix: str, by_id: Callable[[str], T], by_name: Callable[[str], T | None], noun: str) -> T:

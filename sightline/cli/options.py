@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Annotated, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
@@ -57,6 +59,13 @@ OntologyName = Annotated[
 ModelName = Annotated[
     str, typer.Argument(metavar="MODEL", help="Id or name of a model.", autocompletion=completing("models"))
 ]
+ProjectName = Annotated[
+    str, typer.Argument(metavar="PROJECT", help="Id or name of a project.", autocompletion=completing("projects"))
+]
+ConfigName = Annotated[
+    str,
+    typer.Argument(metavar="CONFIG", help="Id or name of a saved config.", autocompletion=completing("run-configs")),
+]
 DatasetOption = Annotated[
     str,
     typer.Option("--dataset", metavar="DATASET", help="Its id or name.", autocompletion=completing("datasets")),
@@ -77,6 +86,27 @@ def connect(url: str | None) -> Client:
     from sightline.client import Client
 
     return Client(url, retries=0)
+
+
+def json_object(text: str) -> dict[str, Any]:
+    """What `--config` says: one JSON object, or @ and the file that holds it."""
+    try:
+        said: Any = json.loads(_content(text))
+    except ValueError as error:
+        raise Stop(Exit.REFUSED, f"--config is not JSON: {error}") from error
+    if not isinstance(said, dict):
+        raise Stop(Exit.REFUSED, "--config is not a JSON object, such as '{\"epochs\": 12}'")
+    return cast("dict[str, Any]", said)
+
+
+def _content(text: str) -> str:
+    match text.partition("@"):
+        case "", "@", "-":
+            return sys.stdin.read()
+        case "", "@", path:
+            return Path(path).read_text(encoding="utf-8")
+        case _:
+            return text
 
 
 def confirm(what: str, yes: bool) -> None:

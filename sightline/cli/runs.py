@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from typing import Annotated, Any, cast
+from typing import Annotated, Any
 
 import typer
 
@@ -65,18 +64,33 @@ def create(
         bool,
         typer.Option("--accept-new-rows", help="Make rows that the dataset doesn't have when it predicts on them."),
     ] = False,
-    config: Annotated[str | None, typer.Option(metavar="JSON", help="One JSON object: how the run was made.")] = None,
+    config: Annotated[
+        str | None,
+        typer.Option(metavar="JSON", help="How the run was made: one JSON object; @FILE reads it from a file."),
+    ] = None,
+    config_name: Annotated[
+        str | None,
+        typer.Option(
+            metavar="CONFIG",
+            help="Id or name of a saved config, to be copied.",
+            autocompletion=o.completing("run-configs"),
+        ),
+    ] = None,
     url: o.Url = None,
     as_json: o.Json = False,
 ) -> None:
     """Make a run of a model, on a version of a dataset."""
     from sightline.cli import show
-    from sightline.cli.find import find_dataset, find_model
+    from sightline.cli.find import find_config, find_dataset, find_model
 
-    said = _config(config)
+    if config and config_name:
+        raise Stop(Exit.REFUSED, "a run has a --config of its own or that of a --config-name, not both")
+    said = o.json_object(config) if config else {}
     with o.connect(url) as client:
         of_model, on = find_model(client, model), find_dataset(client, dataset)
-        more: dict[str, Any] = {"splits": split or [], "accepts_new_rows": accept_new_rows, "config": said}
+        saved = find_config(client, config_name).run_config_id if config_name else None
+        more: dict[str, Any] = {"splits": split or [], "accepts_new_rows": accept_new_rows}
+        more |= {"run_config_id": saved} if saved else {"config": said}
         made = client.create_run(name, of_model.model_id, on.dataset_id, version, **more)
     show.thing(made, as_json)
 
@@ -128,13 +142,3 @@ def delete(run: o.RunName, yes: o.Yes = False, url: o.Url = None, as_json: o.Jso
         o.confirm(f"the run {found.name!r} ({found.run_id}) with its predictions", yes)
         answer = client.tell("DELETE", f"/v1/model-runs/{found.run_id}")
     show.one(answer, as_json)
-
-
-def _config(text: str | None) -> dict[str, Any]:
-    try:
-        said: Any = json.loads(text) if text else {}
-    except ValueError as error:
-        raise Stop(Exit.REFUSED, f"--config is not JSON: {error}") from error
-    if not isinstance(said, dict):
-        raise Stop(Exit.REFUSED, "--config is not a JSON object")
-    return cast("dict[str, Any]", said)

@@ -32,8 +32,16 @@ from sightline.client.answers import (
     TruthInspection,
 )
 from sightline.client.asking import Sent
-from sightline.client.awaiting import AsyncClient, AsyncDataset, AsyncJob, AsyncModel, AsyncOntology, AsyncRun
-from sightline.client.blocking import Client, Dataset, Job, Model, Ontology, Run
+from sightline.client.awaiting import (
+    AsyncClient,
+    AsyncDataset,
+    AsyncJob,
+    AsyncModel,
+    AsyncOntology,
+    AsyncProject,
+    AsyncRun,
+)
+from sightline.client.blocking import Client, Dataset, Job, Model, Ontology, Project, Run
 from sightline.client.errors import ApiError, ConnectionLost, MissingExtra, SightlineError, Unreachable
 from sightline.client.retrying import Retries
 from sightline.client.transports import DEFAULT_URL, URL_VARIABLE
@@ -47,6 +55,7 @@ __all__ = [
     "AsyncJob",
     "AsyncModel",
     "AsyncOntology",
+    "AsyncProject",
     "AsyncRun",
     "Client",
     "ConnectionLost",
@@ -61,6 +70,7 @@ __all__ = [
     "Ontology",
     "OntologyClass",
     "Prediction",
+    "Project",
     "Rejection",
     "Retries",
     "Run",

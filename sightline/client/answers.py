@@ -11,6 +11,15 @@ from sightline.domain.names import DEFAULT_PROJECT
 JsonObject = dict[str, Any]
 
 
+class ProjectFacts(Struct, frozen=True):
+    """A project, to which everything else belongs. `current`: this client reads and writes it."""
+
+    project_id: str
+    name: str
+    description: str = ""
+    current: bool = False
+
+
 class DatasetFacts(Struct, frozen=True):
     """A dataset; `draft` is the number its next version will have."""
 

@@ -12,7 +12,7 @@ import httpx
 
 from sightline.client.answers import DataRow, Prediction
 from sightline.client.asking import Call, Flow, following, items_of, page
-from sightline.client.flows import catalog, datasets, files, jobs, letters, runs
+from sightline.client.flows import catalog, datasets, files, jobs, letters, projects, runs
 from sightline.client.retrying import Retries
 from sightline.client.tables import frame, in_columns, table
 from sightline.client.things import (
@@ -21,6 +21,7 @@ from sightline.client.things import (
     ModelThing,
     OntologyThing,
     Origin,
+    ProjectThing,
     RunThing,
     Thing,
 )
@@ -135,6 +136,14 @@ class AsyncJob(JobThing[Awaiting]):
     wait = bound(jobs.wait)
     refresh = bound(jobs.refresh)
     errors = bound(jobs.errors)
+
+
+class AsyncProject(ProjectThing[Awaiting]):
+    """A project, to which everything else belongs."""
+
+    rename = bound(projects.rename)
+    describe = bound(projects.describe)
+    delete = bound(projects.delete)
 
 
 class AsyncOntology(OntologyThing[Awaiting]):
@@ -263,6 +272,11 @@ class AsyncClient(Thing[Awaiting, str]):
         """Let go of the connections."""
         await self.origin.drive.close()
 
+    create_project = made(projects.create_project, AsyncProject)
+    project = made(projects.project, AsyncProject)
+    find_project = found(projects.find_project, AsyncProject)
+    projects = listed_as(projects.projects, AsyncProject)
+
     create_ontology = made(catalog.create_ontology, AsyncOntology)
     ensure_ontology = made(catalog.ensure_ontology, AsyncOntology)
     ontology = made(catalog.ontology, AsyncOntology)
@@ -283,7 +297,10 @@ class AsyncClient(Thing[Awaiting, str]):
     models = listed_as(catalog.models, AsyncModel)
 
     create_config = bound(catalog.create_config)
+    config = bound(catalog.config)
+    find_config = bound(catalog.find_config)
     configs = listed(catalog.configs)
+    change_config = bound(catalog.change_config)
     delete_config = bound(catalog.delete_config)
 
     run = made(catalog.run, AsyncRun)

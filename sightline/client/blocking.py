@@ -13,7 +13,7 @@ import httpx
 
 from sightline.client.answers import DataRow, Prediction
 from sightline.client.asking import Call, Flow, following, items_of, page
-from sightline.client.flows import catalog, datasets, files, jobs, letters, runs
+from sightline.client.flows import catalog, datasets, files, jobs, letters, projects, runs
 from sightline.client.retrying import Retries
 from sightline.client.tables import frame, in_columns, table
 from sightline.client.things import (
@@ -22,6 +22,7 @@ from sightline.client.things import (
     ModelThing,
     OntologyThing,
     Origin,
+    ProjectThing,
     RunThing,
     Thing,
 )
@@ -135,6 +136,14 @@ class Job(JobThing[Blocking]):
     wait = bound(jobs.wait)
     refresh = bound(jobs.refresh)
     errors = bound(jobs.errors)
+
+
+class Project(ProjectThing[Blocking]):
+    """A project, to which everything else belongs."""
+
+    rename = bound(projects.rename)
+    describe = bound(projects.describe)
+    delete = bound(projects.delete)
 
 
 class Ontology(OntologyThing[Blocking]):
@@ -258,6 +267,11 @@ class Client(Thing[Blocking, str]):
         """Let go of the connections."""
         self.origin.drive.close()
 
+    create_project = made(projects.create_project, Project)
+    project = made(projects.project, Project)
+    find_project = found(projects.find_project, Project)
+    projects = listed_as(projects.projects, Project)
+
     create_ontology = made(catalog.create_ontology, Ontology)
     ensure_ontology = made(catalog.ensure_ontology, Ontology)
     ontology = made(catalog.ontology, Ontology)
@@ -278,7 +292,10 @@ class Client(Thing[Blocking, str]):
     models = listed_as(catalog.models, Model)
 
     create_config = bound(catalog.create_config)
+    config = bound(catalog.config)
+    find_config = bound(catalog.find_config)
     configs = listed(catalog.configs)
+    change_config = bound(catalog.change_config)
     delete_config = bound(catalog.delete_config)
 
     run = made(catalog.run, Run)

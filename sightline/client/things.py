@@ -12,7 +12,9 @@ from sightline.client.answers import (
     ModelFacts,
     OntologyClass,
     OntologyFacts,
+    ProjectFacts,
     Rejection,
+    RunConfig,
     RunFacts,
 )
 
@@ -45,6 +47,30 @@ class Thing(Generic[D, F]):
 
     def __hash__(self) -> int:
         return hash(repr(self.facts))
+
+
+class ProjectThing(Thing[D, ProjectFacts]):
+    """A project."""
+
+    @property
+    def project_id(self) -> str:
+        """What the server calls it."""
+        return self.facts.project_id
+
+    @property
+    def name(self) -> str:
+        """What people call it."""
+        return self.facts.name
+
+    @property
+    def description(self) -> str:
+        """What people say of it."""
+        return self.facts.description
+
+    @property
+    def current(self) -> bool:
+        """Whether this client reads and writes it."""
+        return self.facts.current
 
 
 class OntologyThing(Thing[D, OntologyFacts]):
@@ -200,6 +226,7 @@ class JobThing(Thing[D, ImportJob]):
 AnyOntology = OntologyThing[Any] | str
 AnyDataset = DatasetThing[Any] | str
 AnyModel = ModelThing[Any] | str
+AnyConfig = RunConfig | str
 
 
 def ontology_id(ontology: AnyOntology) -> str:
@@ -215,3 +242,8 @@ def dataset_id(dataset: AnyDataset) -> str:
 def model_id(model: AnyModel) -> str:
     """The same for models."""
     return model if isinstance(model, str) else model.model_id
+
+
+def config_id(saved: AnyConfig) -> str:
+    """The same for saved configs."""
+    return saved if isinstance(saved, str) else saved.run_config_id

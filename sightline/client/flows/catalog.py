@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from sightline.client.answers import DatasetFacts, ModelFacts, OntologyFacts, RunConfig, RunFacts
 from sightline.client.asking import Call, Flow, get, whole, write
 from sightline.client.errors import ApiError, SightlineError
-from sightline.client.things import AnyOntology, ModelThing, OntologyThing, Thing, ontology_id
+from sightline.client.things import AnyConfig, AnyOntology, ModelThing, OntologyThing, Thing, config_id, ontology_id
 
 T = TypeVar("T")
 Named = Thing[Any, Any]
@@ -40,7 +40,7 @@ def ontologies(server: Named, *, name: str | None = None) -> Call[OntologyFacts]
 
 def find_ontology(server: Named, name: str) -> Flow[OntologyFacts | None]:
     """The ontology of this name."""
-    return (yield from _only(ontologies(server, name=name)))
+    return (yield from only(ontologies(server, name=name)))
 
 
 def add_classes_to(server: Named, ontology_id: str, classes: Iterable[str]) -> Flow[OntologyFacts]:
@@ -92,7 +92,7 @@ def datasets(server: Named, *, name: str | None = None) -> Call[DatasetFacts]:
 
 def find_dataset(server: Named, name: str) -> Flow[DatasetFacts | None]:
     """The dataset of this name."""
-    return (yield from _only(datasets(server, name=name)))
+    return (yield from only(datasets(server, name=name)))
 
 
 def create_model(server: Named, name: str, ontology: AnyOntology) -> Flow[ModelFacts]:
@@ -122,7 +122,7 @@ def models(server: Named, *, name: str | None = None) -> Call[ModelFacts]:
 
 def find_model(server: Named, name: str) -> Flow[ModelFacts | None]:
     """The model of this name."""
-    return (yield from _only(models(server, name=name)))
+    return (yield from only(models(server, name=name)))
 
 
 def rename_model(model: ModelThing[Any], name: str) -> Flow[None]:
@@ -155,8 +155,13 @@ def runs(
 
 
 def create_config(server: Named, name: str, config: Mapping[str, Any]) -> Flow[RunConfig]:
-    """Save a config for runs to come."""
-    return (yield write("POST", "/v1/run-configs", RunConfig, {"name": name, "config": config}))
+    """Save a config for runs to come: `model.create_run(…, config=saved)`."""
+    return (yield write("POST", "/v1/run-configs", RunConfig, {"name": name, "config": dict(config)}))
+
+
+def config(server: Named, run_config_id: str) -> Flow[RunConfig]:
+    """A saved config by id."""
+    return (yield get(f"/v1/run-configs/{run_config_id}", RunConfig))
 
 
 def configs(server: Named, *, name: str | None = None) -> Call[RunConfig]:
@@ -164,9 +169,22 @@ def configs(server: Named, *, name: str | None = None) -> Call[RunConfig]:
     return get("/v1/run-configs", RunConfig, name=name)
 
 
-def delete_config(server: Named, run_config_id: str) -> Flow[None]:
+def find_config(server: Named, name: str) -> Flow[RunConfig | None]:
+    """The saved config of this name."""
+    return (yield from only(configs(server, name=name)))
+
+
+def change_config(
+    server: Named, saved: AnyConfig, *, name: str | None = None, config: Mapping[str, Any] | None = None
+) -> Flow[RunConfig]:
+    """Another name, another content in place of the whole. Runs that were made with it keep their copies."""
+    changes = {**({} if name is None else {"name": name}), **({} if config is None else {"config": dict(config)})}
+    return (yield write("PATCH", f"/v1/run-configs/{config_id(saved)}", RunConfig, changes))
+
+
+def delete_config(server: Named, saved: AnyConfig) -> Flow[None]:
     """Forget a saved config. Runs that were made with it keep their copies."""
-    yield write("DELETE", f"/v1/run-configs/{run_config_id}")
+    yield write("DELETE", f"/v1/run-configs/{config_id(saved)}")
 
 
 def existing(error: ApiError) -> str:
@@ -176,7 +194,8 @@ def existing(error: ApiError) -> str:
     raise error
 
 
-def _only(listing: Call[T]) -> Flow[T | None]:
+def only(listing: Call[T]) -> Flow[T | None]:
+    """The first of a list that has one at most."""
     return next(iter((yield from whole(listing, 1))), None)
 
 

@@ -13,6 +13,7 @@ from sightline.client.answers import (
     JsonObject,
     Prediction,
     RowOfRun,
+    RunConfig,
     RunFacts,
 )
 from sightline.client.asking import Call, Flow, Parameter, get, part, upload, write
@@ -35,8 +36,7 @@ def create_run(
     name: str,
     on: DatasetVersion | DatasetThing[Any],
     *,
-    config: Mapping[str, Any] | None = None,
-    run_config_id: str | None = None,
+    config: Mapping[str, Any] | RunConfig | None = None,
     splits: Sequence[str] = (),
     accepts_new_rows: bool = False,
     ontology_version: int | None = None,
@@ -44,7 +44,7 @@ def create_run(
     """A new run on a version of a dataset, or on the draft of one.
 
     `splits`: only labelled rows of these count. `accepts_new_rows`: rows that the dataset doesn't have are made when
-    it predicts on them. `run_config_id`: a saved config, in place of `config`.
+    it predicts on them. `config`: how it was made, or a saved config, which is copied.
     """
     return (
         yield write(
@@ -57,8 +57,7 @@ def create_run(
                 "dataset_id": on.dataset_id,
                 **({"dataset_version": on.version} if isinstance(on, DatasetVersion) else {}),
                 **({"ontology_version": ontology_version} if ontology_version else {}),
-                **({"run_config_id": run_config_id} if run_config_id else {}),
-                **({"config": dict(config)} if config else {}),
+                **_configured(config),
                 **({"splits": list(splits)} if splits else {}),
                 **({"accepts_new_rows": True} if accepts_new_rows else {}),
             },
@@ -71,7 +70,7 @@ def ensure_run(
     name: str,
     on: DatasetVersion | DatasetThing[Any],
     *,
-    config: Mapping[str, Any] | None = None,
+    config: Mapping[str, Any] | RunConfig | None = None,
     splits: Sequence[str] = (),
     accepts_new_rows: bool = False,
 ) -> Flow[RunFacts]:
@@ -88,6 +87,12 @@ def ensure_run(
             "choose another name"
         )
     return found
+
+
+def _configured(config: Mapping[str, Any] | RunConfig | None) -> JsonObject:
+    if isinstance(config, RunConfig):
+        return {"run_config_id": config.run_config_id}
+    return {"config": dict(config)} if config else {}
 
 
 def runs_of(model: Model, *, name: str | None = None, state: str | None = None) -> Call[RunFacts]:

@@ -1,6 +1,7 @@
 """Nouns on the command line, against a server in memory: what is asked, printed and refused."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -22,6 +23,9 @@ RUN = {
     "created_unix_ms": 0,
 }
 
+MODEL = {"model_id": "mdl_1", "name": "yolo", "ontology_id": "ont_1"}
+CONFIG = {"run_config_id": "cfg_1", "name": "nightly", "config": {"epochs": 12}}
+
 
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
@@ -38,6 +42,13 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
                 return httpx.Response(200, json=DATASET)
             case "GET /v1/model-runs":
                 return httpx.Response(200, json={"items": [RUN] if named in (None, "first") else []})
+            case "GET /v1/run-configs":
+                return httpx.Response(200, json={"items": [CONFIG] if named in (None, "nightly") else []})
+            case "GET /v1/models":
+                return httpx.Response(200, json={"items": [MODEL]})
+            case "POST /v1/model-runs" | "POST /v1/run-configs":
+                sent = json.loads(request.read())
+                return httpx.Response(201, json={**RUN, "run_config_id": "cfg_2", **sent})
             case "GET /v1/imports/imp_1/errors":
                 lines = [
                     {"number": 2, "code": "unknown_row", "message": "Why."},
@@ -103,12 +114,35 @@ def test_errors_of_an_import_are_a_table_or_lines() -> None:
         (("import", "ndjson", "--dataset", "pets", "--rows", __file__, "--model", "m"), Exit.REFUSED),
         (("runs", "create", "r", "--model", "m", "--dataset", "d", "--config", "{"), Exit.REFUSED),
         (("runs", "create", "r", "--model", "m", "--dataset", "d", "--config", "[]"), Exit.REFUSED),
+        (
+            ("runs", "create", "r", "--model", "m", "--dataset", "d", "--config", "{}", "--config-name", "c"),
+            Exit.REFUSED,
+        ),
+        (("configs", "create", "c", "--config", "[]"), Exit.REFUSED),
+        (("configs", "delete", "nightly"), Exit.REFUSED),
+        (("configs", "show", "nope"), Exit.FAILURE),
+        (("projects", "show", "nope"), Exit.FAILURE),
     ],
 )
 def test_what_cannot_be_done_has_its_exit_code(arguments: tuple[str, ...], code: Exit) -> None:
     done = run(*arguments)
     assert isinstance(done.exception, Stop)
     assert done.exception.code == code
+
+
+def test_a_run_takes_a_saved_config_by_its_name(asked: list[str]) -> None:
+    done = run("runs", "create", "r", "--model", "yolo", "--dataset", "pets", "--config-name", "nightly", "--json")
+    assert done.exit_code == 0, done.exception
+    assert asked[-1] == "POST /v1/model-runs"
+
+
+@pytest.mark.usefixtures("asked")
+def test_a_config_comes_from_the_line_a_file_or_stdin(tmp_path: Path) -> None:
+    file = tmp_path / "config.json"
+    file.write_text('{"epochs": 12}')
+    for config, more in (('{"epochs": 12}', {}), (f"@{file}", {}), ("@-", {"input": file.read_text()})):
+        done = run("configs", "create", "c", "--config", config, "--json", **more)
+        assert json.loads(done.stdout)["config"] == {"epochs": 12}
 
 
 def test_completion_is_silent_without_a_server(monkeypatch: pytest.MonkeyPatch) -> None:

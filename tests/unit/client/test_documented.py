@@ -11,12 +11,14 @@ from sightline.client import (
     AsyncJob,
     AsyncModel,
     AsyncOntology,
+    AsyncProject,
     AsyncRun,
     Client,
     Dataset,
     Job,
     Model,
     Ontology,
+    Project,
     Run,
 )
 
@@ -25,6 +27,7 @@ PAIRS = [
     (Client, AsyncClient),
     (Dataset, AsyncDataset),
     (Ontology, AsyncOntology),
+    (Project, AsyncProject),
     (Model, AsyncModel),
     (Run, AsyncRun),
     (Job, AsyncJob),
