@@ -48,7 +48,8 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
                 return httpx.Response(200, json={"items": [MODEL]})
             case "POST /v1/model-runs" | "POST /v1/run-configs":
                 sent = json.loads(request.read())
-                return httpx.Response(201, json={**RUN, "run_config_id": "cfg_2", **sent})
+                seen[-1] += f" {sent.get('run_config_id')}"
+                return httpx.Response(201, json={"run_config_id": "cfg_2", **sent, **RUN})
             case "GET /v1/imports/imp_1/errors":
                 lines = [
                     {"number": 2, "code": "unknown_row", "message": "Why."},
@@ -133,7 +134,7 @@ def test_what_cannot_be_done_has_its_exit_code(arguments: tuple[str, ...], code:
 def test_a_run_takes_a_saved_config_by_its_name(asked: list[str]) -> None:
     done = run("runs", "create", "r", "--model", "yolo", "--dataset", "pets", "--config-name", "nightly", "--json")
     assert done.exit_code == 0, done.exception
-    assert asked[-1] == "POST /v1/model-runs"
+    assert asked[-1] == "POST /v1/model-runs cfg_1"
 
 
 @pytest.mark.usefixtures("asked")
