@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Sequence
-from uuid import uuid4
 
 from services.common.eventlog.consumer import RunLoop
 from services.common.eventlog.placement import partitions_of
@@ -110,7 +109,7 @@ class DataRows:
             raise Problem(422, "invalid-request", TITLES["invalid-request"], fault[1])
         said = said_of_row(row)
         said.only_new = only_new
-        await self._done(self._log.append([EventMaker(project, dataset_id, uuid4().hex).data_row(said)]))
+        await self._done(self._log.append([EventMaker(project, dataset_id, "").data_row(said)]))
 
     async def _done(self, appended: Awaitable[Sequence[Position]]) -> Position:
         """Wait until an event is applied, and what it gave rise to is published."""

@@ -6,6 +6,7 @@ import itertools
 import time
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 import numpy.typing as npt
@@ -22,7 +23,10 @@ from sightline.wire.events.v1.predictions_pb2 import BoxPredictions, ImportMode,
 
 @dataclass(frozen=True, slots=True)
 class EventMaker:
-    """Makes the events of one import; numbered, so that ids are unique and tell where they come from."""
+    """Makes the events of one import; numbered, so that ids are unique and tell where they come from.
+
+    Those of a single write have no `import_id`.
+    """
 
     project_id: str
     dataset_id: str
@@ -33,7 +37,7 @@ class EventMaker:
 
     def _event(self, part: str = "") -> Event:
         return Event(
-            event_id=part or f"{self.import_id}/{next(self._numbers)}",
+            event_id=part or f"{self.import_id or uuid4().hex}/{next(self._numbers)}",
             project_id=self.project_id,
             time_unix_ms=time.time_ns() // 1_000_000,
             producer="ingest/import",
@@ -47,7 +51,7 @@ class EventMaker:
 
     def data_row(self, row: DataRowUpserted) -> Message:
         """A row was made or changed."""
-        row.dataset_id = self.dataset_id
+        row.dataset_id, row.import_id = self.dataset_id, self.import_id
         event = self._event()
         event.data_row_upserted.CopyFrom(row)
         return self._message(DATA_ROWS, row.global_key, event, None)
@@ -55,13 +59,15 @@ class EventMaker:
     def row_deleted(self, global_key: str) -> Message:
         """A row was deleted."""
         event = self._event()
-        event.data_row_deleted.CopyFrom(DataRowDeleted(dataset_id=self.dataset_id, global_key=global_key))
+        deleted = DataRowDeleted(dataset_id=self.dataset_id, global_key=global_key, import_id=self.import_id)
+        event.data_row_deleted.CopyFrom(deleted)
         return self._message(DATA_ROWS, global_key, event, None)
 
     def truth_removed(self, global_key: str) -> Message:
         """A row is no longer labelled in the draft."""
         event = self._event()
-        event.ground_truth_removed.CopyFrom(GroundTruthRemoved(dataset_id=self.dataset_id, global_key=global_key))
+        removed = GroundTruthRemoved(dataset_id=self.dataset_id, global_key=global_key, import_id=self.import_id)
+        event.ground_truth_removed.CopyFrom(removed)
         return self._message(GROUND_TRUTH, global_key, event, None)
 
     def truth(self, global_key: str, ordinal: int | None, boxes: BoxTruths | None, chunk: int, chunks: int) -> Message:
@@ -96,8 +102,15 @@ class EventMaker:
     def predictions_deleted(self, global_key: str, partition: int, uuids: bytes) -> Message:
         """Predictions of a row are taken back."""
         event = self._event()
-        said = PredictionsDeleted(dataset_id=self.dataset_id, global_key=global_key, run_id=self.run_id, uuids=uuids)
-        event.predictions_deleted.CopyFrom(said)
+        event.predictions_deleted.CopyFrom(
+            PredictionsDeleted(
+                dataset_id=self.dataset_id,
+                global_key=global_key,
+                run_id=self.run_id,
+                uuids=uuids,
+                import_id=self.import_id,
+            )
+        )
         return self._message(PREDICTIONS, global_key, event, partition)
 
     def ended(self, topic: str, partition: int, *, unlabel_others: bool = False) -> Message:

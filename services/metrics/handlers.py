@@ -5,10 +5,11 @@ Pure: events and state in, writes and events out.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 from services.common.documents import DeleteMany, Read, Replace, State, UpdateMany, Write
-from services.common.eventlog.handling import Batch, Delivery, Handler, Outcome, Outgoing, Refused
+from services.common.eventlog.handling import Batch, Delivery, Handler, Outcome, Outgoing, PassedOver, Refused
 from services.common.eventlog.placement import partitions_of
 from services.common.eventlog.topics import DATA_ROWS, GROUND_TRUTH, PREDICTIONS, row_key
 from services.common.readmodel import collections
@@ -39,6 +40,7 @@ _TOLD = {
     "version_deleted": TOPICS,
     "dataset_deleted": TOPICS,
     "row_deleted": TOPICS,
+    "import_failed": TOPICS,
 }
 """Markers, and where they come: their places at the source are in order there."""
 
@@ -88,7 +90,7 @@ class RowsHandler(Handler):
                         if work.repeats_a_move(event):
                             continue
                         _refuse(table.faults.get(position) or _unnamed(said))
-                        if not work.is_gone(said.dataset_id, said.run_id):
+                        if not work.passes_over(delivery, said.dataset_id, said.run_id):
                             run = work.run_of(event.project_id, said.dataset_id, said.run_id)
                             if run and not run.has_class(table.highest_class.get(position, 0)):
                                 raise Invalid(f"a class id is above {run.highest_class}, the last that the run has")
@@ -99,18 +101,18 @@ class RowsHandler(Handler):
                         if work.repeats_a_move(event):
                             continue
                         _refuse(table.faults.get(position))
-                        if not work.is_gone(taken.dataset_id, taken.run_id):
+                        if not work.passes_over(delivery, taken.dataset_id, taken.run_id):
                             run = work.run_of(event.project_id, taken.dataset_id, taken.run_id)
                             work.rows.take_back(delivery, taken, table.said[position], run)
                     case "ground_truth_replaced":
                         truth = event.ground_truth_replaced
                         row = checked_row(delivery, truth, partitions[position])
-                        if not work.is_gone(truth.dataset_id):
+                        if not work.passes_over(delivery, truth.dataset_id):
                             work.replace_truth(delivery, row, truth_fault.get(position))
                     case "ground_truth_removed":
                         removed = event.ground_truth_removed
                         row = checked_row(delivery, removed, partitions[position])
-                        if not work.is_gone(removed.dataset_id):
+                        if not work.passes_over(delivery, removed.dataset_id):
                             work.remove_truth(delivery, row)
                     case "import_ended":
                         work.end_import(delivery)
@@ -162,12 +164,14 @@ class _Work:
         self._before = self._memory = memory
         self._touches = Touches(memory.partition, rev)
         self._general: list[Write] = []
+        self._passed_over = Counter[PassedOver]()
 
     def repeats_a_move(self, event: Event) -> bool:
         """Whether an event came here from another partition, and came before. If it is the first time, remember it."""
         if not event.HasField("moved_from"):
             return False
         if self._memory.has_moved(event.moved_from):
+            self._passed_over["repeat"] += 1
             return True
         self._memory = self._memory.after_move(event.moved_from)
         return False
@@ -183,8 +187,18 @@ class _Work:
             raise Invalid("the run is sealed: it takes no more predictions")
         return run
 
-    def is_gone(self, dataset_id: str, run_id: str = "") -> bool:
-        """Whether something was deleted. That wins: what still comes for it is passed over."""
+    def passes_over(self, delivery: Delivery, dataset_id: str, run_id: str = "") -> bool:
+        """Whether an event is about something that was deleted, or comes from an import that had failed."""
+        if self._is_gone(dataset_id, run_id):
+            self._passed_over["deleted"] += 1
+            return True
+        if self._memory.failed_imports.speak(delivery.topic, delivery.event):
+            self._passed_over["failed_import"] += 1
+            return True
+        return False
+
+    def _is_gone(self, dataset_id: str, run_id: str = "") -> bool:
+        """Whether something was deleted. That wins, whatever still comes for it."""
         return dataset_id in self._memory.deleted_datasets or run_id in self._memory.deleted_runs
 
     def replace_truth(self, delivery: Delivery, row: str, fault: str | None) -> None:
@@ -222,7 +236,7 @@ class _Work:
         event, ended = delivery.event, delivery.event.import_ended
         if (delivery.topic == PREDICTIONS) != bool(ended.run_id) or (ended.run_id and ended.unlabel_others):
             raise Invalid("an import of predictions names its run, and one of truth names none")
-        if self.is_gone(ended.dataset_id, ended.run_id):
+        if self.passes_over(delivery, ended.dataset_id, ended.run_id):
             return
         if ended.run_id:
             self._touches.touch(ended.run_id, delivery, settled=True)
@@ -248,12 +262,13 @@ class _Work:
         if topic not in _TOLD.get(what, ()):
             raise Invalid(f"{what or 'a marker that says nothing'} means nothing in {topic}")
         if self._memory.passed(topic, marker):
+            self._passed_over["repeat"] += 1
             return
         self._memory = self._memory.after(topic, marker)
         match what:
             case "run_created":
                 made = marker.run_created
-                if not self.is_gone(made.dataset_id, made.run_id):
+                if not self._is_gone(made.dataset_id, made.run_id):
                     self._memory = self._memory.with_run(project_id, marker.source_offset, made)
                     self.rows.pin(delivery, made.run_id, self._memory.runs[made.run_id])
                     self._touches.touch(made.run_id, delivery, settled=True)
@@ -276,6 +291,9 @@ class _Work:
                     self._drop_version(project_id, gone.dataset_id, gone.dataset_version)
             case "dataset_deleted":
                 self._drop_dataset(delivery, marker.dataset_deleted.dataset_id, marker.dataset_deleted.run_ids)
+            case "import_failed" if topic == GROUND_TRUTH:
+                ended = marker.import_failed
+                self._chunks.forget(project_id, ended.dataset_id, ended.import_id)
             case "row_deleted":
                 self._drop_row(delivery, marker.row_deleted.dataset_id, marker.row_deleted.global_key)
             case _:
@@ -292,7 +310,7 @@ class _Work:
 
     def _drop_version(self, project_id: str, dataset_id: str, version: int) -> None:
         """Truth that no other version has."""
-        if not self.is_gone(dataset_id):
+        if not self._is_gone(dataset_id):
             self._memory = self._memory.without_version(dataset_id, version)
         self._truths.drop_versions(project_id, dataset_id, self._memory.deleted_with(dataset_id, version))
 
@@ -329,10 +347,15 @@ class _Work:
         writes += self._memory_writes()
         refused = [*refused, *self.rows.unknown_classes(), *self.rows.without_pairs()]
         events = [*moved, *self._touches.events(), *self._new_rows()]
-        return Outcome(writes, events, refused, self._memory, moved=len(moved))
+        return Outcome(writes, events, refused, self._memory, moved=len(moved), passed_over=self._passed_over)
 
     def refusal(self, refused: Refused) -> Outcome:
-        """What comes of one event that can't be applied. If it was moved here, a repeat of it is passed over too."""
+        """What comes of one event that can't be applied: nothing that it says is remembered, whatever it is.
+
+        Only that it was moved here, if it was: a repeat of it is passed over too.
+        """
+        self._memory = self._before
+        self.repeats_a_move(refused.delivery.event)
         return Outcome(self._memory_writes(), refused=[refused], memory=self._memory)
 
     def _memory_writes(self) -> list[Write]:

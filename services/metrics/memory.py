@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from services.common import markers
 from services.common.documents import Document
+from services.common.failed_imports import FailedImports
 from services.common.splits import split_names
 from sightline.wire.events.v1.event_pb2 import Place
 from sightline.wire.events.v1.markers_pb2 import Marker, RunCreated, VersionCommitted
@@ -54,7 +55,7 @@ class KnownRun:
 class PartitionMemory:
     """The memory of one row partition. Never changed: a marker makes a new one.
 
-    It grows with runs, datasets and partitions alone, never with rows or predictions.
+    It grows with runs, datasets and partitions alone, never with rows or predictions; of imports it keeps the last.
     """
 
     partition: int
@@ -69,6 +70,8 @@ class PartitionMemory:
     """By dataset."""
     moved: Mapping[int, int] = field(default_factory=dict[int, int])
     """Where the latest event lay that came here from another partition, by partition."""
+    failed_imports: FailedImports = field(default_factory=FailedImports)
+    """What they still say is passed over."""
 
     def draft(self, dataset_id: str) -> Draft:
         """The version that truth belongs to which comes now."""
@@ -94,7 +97,8 @@ class PartitionMemory:
 
     def after(self, topic: str, marker: Marker) -> PartitionMemory:
         """The memory once a marker is handled, whatever it says."""
-        return replace(self, markers=markers.after(self.markers, topic, marker))
+        failed = self.failed_imports.after(topic, marker)
+        return replace(self, markers=markers.after(self.markers, topic, marker), failed_imports=failed)
 
     def has_moved(self, place: Place) -> bool:
         """Whether an event is the repeat of one that came here from another partition."""
@@ -177,6 +181,7 @@ class PartitionMemory:
             frozenset(document.get("deleted_datasets", ())),
             {dataset: frozenset(gone) for dataset, gone in document.get("deleted_versions", {}).items()},
             {int(partition): offset for partition, offset in document.get("moved", {}).items()},
+            FailedImports.of_stored(document.get("failed_imports", {})),
         )
 
     def document(self) -> dict[str, Any]:
@@ -190,6 +195,8 @@ class PartitionMemory:
             "deleted_datasets": sorted(self.deleted_datasets),
             "deleted_versions": {dataset: sorted(gone) for dataset, gone in self.deleted_versions.items()},
             "moved": {str(partition): offset for partition, offset in self.moved.items()},
+            # Not where none is known: memories that were stored before there were such markers say the same.
+            **({"failed_imports": self.failed_imports.stored()} if self.failed_imports.ids else {}),
         }
 
 

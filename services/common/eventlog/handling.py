@@ -9,13 +9,17 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from services.common.documents import Read, State, Write
 from services.common.eventlog.port import Record
 from sightline.wire.events.v1.event_pb2 import Event
 
 T = TypeVar("T")
+
+PassedOver = Literal["deleted", "failed_import", "repeat"]
+"""Why an event changes nothing though nothing is wrong with it: what it is about was deleted, its import had failed, or
+it is a repeat of a derived event."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +67,8 @@ class Outcome:
     memory: Any = None
     moved: int = 0
     """How many of `events` are deliveries that lay in a wrong partition, and go to the right one."""
+    passed_over: Mapping[PassedOver, int] = field(default_factory=dict[PassedOver, int])
+    """How many deliveries changed nothing, by the reason."""
 
 
 @dataclass(frozen=True, slots=True)

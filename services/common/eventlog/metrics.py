@@ -18,6 +18,9 @@ class LoopMetrics:
     def moved(self, group: str, topic: str, events: int) -> None:
         """Events that a producer had put into a wrong partition went to the right one."""
 
+    def passed_over(self, group: str, reason: str, events: int) -> None:
+        """Events changed nothing, though nothing is wrong with them."""
+
     def outage(self, group: str) -> None:
         """The log or the read model failed, and it is tried again."""
 

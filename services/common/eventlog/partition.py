@@ -326,6 +326,8 @@ class PartitionOwner:
         for topic in loop.topics:
             if events := sum(arrival.record.topic == topic for arrival in arrivals):
                 loop.metrics.applied(loop.group, topic, events)
+        for reason, events in outcome.passed_over.items():
+            loop.metrics.passed_over(loop.group, reason, events)
         if outcome.moved:
             self._warn_of_moved(outcome)
         await self._tell(progress)

@@ -30,6 +30,10 @@ class PrometheusLoopMetrics(LoopMetrics):
         telemetry.MOVED.labels(group, topic).inc(events)
 
     @override
+    def passed_over(self, group: str, reason: str, events: int) -> None:
+        telemetry.PASSED_OVER.labels(group, reason).inc(events)
+
+    @override
     def outage(self, group: str) -> None:
         telemetry.OUTAGES.labels(group).inc()
 

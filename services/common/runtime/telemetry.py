@@ -21,6 +21,9 @@ DEAD_LETTERS = Counter(
     "sightline_dead_letters_total", "Events put onto the dead-letter topic", ["group", "topic", "bug"]
 )
 MOVED = Counter("sightline_moved_total", "Events published again on the partition of their key", ["group", "topic"])
+PASSED_OVER = Counter(
+    "sightline_passed_over_total", "Events that changed nothing, though nothing is wrong with them", ["group", "reason"]
+)
 OUTAGES = Counter("sightline_outages_total", "Batches rolled back because the log or the read model failed", ["group"])
 LOST_RACES = Counter("sightline_lost_races_total", "Progress writes lost to another owner of the partition", ["group"])
 LAG = Gauge("sightline_partition_lag_events", "Events not yet applied", ["group", "topic", "partition"])

@@ -66,6 +66,7 @@ def again(letter: Letter, payloads: tuple[str, ...], *, event_id: str, time_unix
             row = event.data_row_upserted
             row.only_new = True
             row.ClearField("source_offset")
+            row.ClearField("import_id")  # it may have failed since; what somebody puts back is a write of its own
             key = row_key(event.project_id, row.dataset_id, row.global_key).encode()
         case "predictions_deleted" | "data_row_deleted" | "ground_truth_removed":
             raise NotReplayable(

@@ -1,4 +1,4 @@
-"""What markers have told a row partition of ingest: drafts, runs that have splits for a scope, what was deleted."""
+"""What markers have told a row partition of ingest: drafts, runs with splits, what was deleted, imports that failed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import Any
 
 from services.common import markers
 from services.common.documents import Document
-from services.common.eventlog.topics import row_key
+from services.common.eventlog.topics import GROUND_TRUTH, row_key
+from services.common.failed_imports import FailedImports
 from services.common.splits import split_names
 from services.common.truth_chunks import ChunkedTruth
 from sightline.wire.events.v1.markers_pb2 import Marker
@@ -39,6 +40,8 @@ class RowsMemory:
     """What has come of truths that come in chunks, by row, until they are complete."""
     made_row: tuple[int, str] = (-1, "")
     """The latest row that a run made: its place at the source, and the row."""
+    failed_imports: FailedImports = field(default_factory=FailedImports)
+    """What they still say is passed over."""
 
     def draft(self, dataset_id: str) -> int:
         """Version number of a dataset's draft."""
@@ -50,7 +53,8 @@ class RowsMemory:
 
     def after_marker(self, topic: str, project_id: str, marker: Marker) -> RowsMemory:
         """The memory once a marker is handled."""
-        told = replace(self, markers=markers.after(self.markers, topic, marker))
+        failed = self.failed_imports.after(topic, marker)
+        told = replace(self, markers=markers.after(self.markers, topic, marker), failed_imports=failed)
         match marker.WhichOneof("what"):
             case "version_committed":
                 committed = marker.version_committed
@@ -70,6 +74,9 @@ class RowsMemory:
                 deleted = told.deleted_datasets | {gone.dataset_id}
                 told = replace(told, drafts=drafts, deleted_datasets=deleted)
                 return told._without_runs(gone.run_ids).without_chunks(project_id, gone.dataset_id)
+            case "import_failed" if topic == GROUND_TRUTH:
+                ended = marker.import_failed
+                return told.without_chunks(project_id, ended.dataset_id, ended.import_id)
             case "row_deleted":
                 row = row_key(project_id, marker.row_deleted.dataset_id, marker.row_deleted.global_key)
                 return told.with_chunks(row, None)
@@ -116,6 +123,7 @@ class RowsMemory:
             frozenset(document.get("deleted_datasets", ())),
             {each["row"]: _chunked(each) for each in document.get("incomplete", ())},
             _made_row(*document.get("made_row", (-1, ""))),
+            FailedImports.of_stored(document.get("failed_imports", {})),
         )
 
     def document(self, id: str) -> dict[str, Any]:
@@ -128,6 +136,8 @@ class RowsMemory:
             "deleted_datasets": sorted(self.deleted_datasets),
             "made_row": list(self.made_row),
             "incomplete": [{"row": row, **asdict(come)} for row, come in self.incomplete.items()],
+            # Not where none is known: memories that were stored before there were such markers say the same.
+            **({"failed_imports": self.failed_imports.stored()} if self.failed_imports.ids else {}),
         }
 
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from services.common.documents import Delete, DeleteMany, Read, Replace, State, Write
-from services.common.eventlog.handling import Batch, Delivery, Handler, Outcome, Outgoing, Refused
+from services.common.eventlog.handling import Batch, Delivery, Handler, Outcome, Outgoing, PassedOver, Refused
 from services.common.eventlog.placement import partitions_of
 from services.common.eventlog.topics import GROUND_TRUTH, PREDICTIONS, RUN_TOUCHED, SCHEMA_VERSION, row_key
 from services.common.readmodel import collections
-from services.common.row_checks import Invalid, NamesARow, checked_row, truth_faults
+from services.common.row_checks import Invalid, checked_row, truth_faults
 from services.common.splits import SPLIT_NAMES
 from services.common.truth_chunks import ChunkRefused, follow
 from services.ingest.handlers.row_memory import RowsMemory
@@ -147,20 +148,25 @@ class RowsHandler(Handler):
                 match payload:
                     case "data_row_upserted":
                         checked_row(delivery, event.data_row_upserted, partitions[position])
-                        work.upsert(delivery, event.data_row_upserted)
+                        if not work.passes_over(delivery, event.data_row_upserted.dataset_id):
+                            work.upsert(delivery, event.data_row_upserted)
                     case "data_row_deleted":
                         checked_row(delivery, event.data_row_deleted, partitions[position])
-                        work.delete(delivery, event.data_row_deleted)
+                        if not work.passes_over(delivery, event.data_row_deleted.dataset_id):
+                            work.delete(delivery, event.data_row_deleted)
                     case "ground_truth_replaced":
                         checked_row(delivery, event.ground_truth_replaced, partitions[position])
-                        work.label(delivery, event.ground_truth_replaced, faults.get(position))
+                        if not work.passes_over(delivery, event.ground_truth_replaced.dataset_id):
+                            work.label(delivery, event.ground_truth_replaced, faults.get(position))
                     case "ground_truth_removed":
                         checked_row(delivery, event.ground_truth_removed, partitions[position])
-                        work.unlabel(delivery, event.ground_truth_removed)
+                        if not work.passes_over(delivery, event.ground_truth_removed.dataset_id):
+                            work.unlabel(delivery, event.ground_truth_removed)
                     case "import_ended":
                         if event.import_ended.run_id:
                             raise Invalid("an import of truth names no run")
-                        work.end_import(event.project_id, event.import_ended)
+                        if not work.passes_over(delivery, event.import_ended.dataset_id):
+                            work.end_import(event.project_id, event.import_ended)
                     case "marker":
                         work.mark(delivery)
                     case _:
@@ -179,14 +185,24 @@ class _Work:
         self._partition = partition
         self._markers: list[Outgoing] = []
         self._touched: dict[str, tuple[Delivery, bool]] = {}
+        self._passed_over = Counter[PassedOver]()
+
+    def passes_over(self, delivery: Delivery, dataset_id: str) -> bool:
+        """Whether an event is about a dataset that was deleted, or comes from an import that had failed."""
+        if dataset_id in self._memory.deleted_datasets:
+            self._passed_over["deleted"] += 1
+            return True
+        if self._memory.failed_imports.speak(delivery.topic, delivery.event):
+            self._passed_over["failed_import"] += 1
+            return True
+        return False
 
     def upsert(self, delivery: Delivery, said: DataRowUpserted) -> None:
         """Make or change a row."""
-        if self._is_gone(said):
-            return
         if said.HasField("source_offset"):
             made = said.source_offset, delivery.key
             if made <= self._memory.made_row:
+                self._passed_over["repeat"] += 1
                 return
             self._memory = self._memory.after_made_row(*made)
         project_id = delivery.event.project_id
@@ -208,8 +224,6 @@ class _Work:
 
     def delete(self, delivery: Delivery, said: DataRowDeleted) -> None:
         """Delete a row: what is said of it here, truth and predictions by markers in their topics."""
-        if self._is_gone(said):
-            return
         project_id = delivery.event.project_id
         row = self._rows.get(project_id, said.dataset_id, said.global_key)
         self._rows.put({**row, **_UNKNOWN})
@@ -223,8 +237,6 @@ class _Work:
 
     def label(self, delivery: Delivery, said: GroundTruthReplaced, fault: str | None) -> None:
         """Take one more event of a row's truth. A fault of one chunk is one of the whole."""
-        if self._is_gone(said):
-            return
         before = self._memory.incomplete.get(delivery.key)
         come = follow(before, said)
         fault = fault or come.fault
@@ -257,6 +269,7 @@ class _Work:
         """Apply a marker, unless it repeats one."""
         topic, project_id, marker = delivery.topic, delivery.event.project_id, delivery.event.marker
         if self._memory.passed(topic, marker):
+            self._passed_over["repeat"] += 1
             return
         self._memory = self._memory.after_marker(topic, project_id, marker)
         match marker.WhichOneof("what"):
@@ -277,7 +290,8 @@ class _Work:
         writes = self._rows.writes()
         if self._memory is not self._before:
             writes.append(Replace(ROW_PARTITIONS, self._memory.document(f"{ROWS_GROUP}/{self._partition}")))
-        return Outcome(writes, [*self._markers, *self._touches()], refused, self._memory)
+        events = [*self._markers, *self._touches()]
+        return Outcome(writes, events, refused, self._memory, passed_over=self._passed_over)
 
     def _put_label(self, project_id: str, said: GroundTruthReplaced) -> None:
         row = self._rows.get(project_id, said.dataset_id, said.global_key)
@@ -287,10 +301,6 @@ class _Work:
         ordinal = said.ordinal if said.HasField("ordinal") else None
         opened = {"from": draft, "to": None, "ordinal": ordinal, "import_id": said.import_id or None}
         self._rows.put({**row, "labelled": [*_closed(row["labelled"], draft), opened]})
-
-    def _is_gone(self, said: NamesARow) -> bool:
-        """Whether it is about a dataset that was deleted: that wins, whatever still comes."""
-        return said.dataset_id in self._memory.deleted_datasets
 
     def _split_changed(self, cause: Delivery, project_id: str, dataset_id: str, before: str, after: str) -> None:
         """Wake the owners of runs whose scope has another row now, or one less."""

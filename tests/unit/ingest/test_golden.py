@@ -53,7 +53,7 @@ def test_data_row(events: EventMaker) -> None:
     reader = DataRowReader()
     blocks = [*reader.feed(line.encode()), *reader.finish()]
     message = events.data_row(said_of_row(blocks[0].rows[0]))
-    same(message.value, "data_row_upserted")
+    same(message.value, "data_row_upserted_import")
     assert (message.topic, message.key) == (DATA_ROWS, f"default/ds_golden/{KEY}".encode())
     assert isinstance(golden("data_row_upserted").data_row_upserted, DataRowUpserted)
 
@@ -105,6 +105,19 @@ def test_predictions(events: EventMaker) -> None:
     same(events.predictions(KEY, 5, None).value, "predictions_upserted_empty")
 
 
+def test_what_an_import_takes_away(events: EventMaker) -> None:
+    same(events.predictions_deleted(KEY, 5, bytes(range(16))).value, "predictions_deleted_import")
+    same(events.row_deleted(KEY).value, "data_row_deleted_import")
+    same(events.truth_removed(KEY).value, "ground_truth_removed_import")
+
+
+def test_a_single_write_is_of_no_import() -> None:
+    made = [EventMaker("default", "ds_golden", "").data_row(DataRowUpserted(global_key=KEY)) for _ in range(2)]
+    said = [Event.FromString(message.value) for message in made]
+    assert [event.data_row_upserted.import_id for event in said] == ["", ""]
+    assert len({event.event_id for event in said}) == 2
+
+
 def test_ends(events: EventMaker) -> None:
     same(events.ended(PREDICTIONS, 0).value, "import_ended_predictions")
     truth = EventMaker("default", "ds_golden", "imp_golden")
@@ -154,6 +167,20 @@ def test_a_new_run_is_told_with_its_classes(catalog: Any) -> None:
     marker = apply_requests(catalog, names)["run_created"].marker
     marker.source_offset = 17
     assert marker == golden("marker_run_created_classes").marker
+
+
+def test_an_import_that_fails_is_told(catalog: Any) -> None:
+    names = ["create_ontology", "create_ontology_version", "create_dataset", "create_model", "create_model_run"]
+    names += ["begin_import", "end_import_failed"]
+    deleted = copy.deepcopy(catalog)
+    marker = apply_requests(catalog, names)["import_failed"].marker
+    marker.source_offset = 17
+    assert marker == golden("marker_import_failed").marker
+
+    names[-1] = "delete_model_run"
+    marker = apply_requests(deleted, names)["runs_deleted"].marker
+    marker.source_offset = 17
+    assert marker == golden("marker_runs_deleted_import").marker
 
 
 def apply_requests(catalog: Any, names: Iterable[str]) -> dict[str, Event]:

@@ -207,6 +207,8 @@ def topic_of(said: Event) -> str:
             return PREDICTIONS
         case "import_ended":
             return PREDICTIONS if said.import_ended.run_id else GROUND_TRUTH
+        case _ if said.marker.HasField("import_failed"):
+            return PREDICTIONS if said.marker.import_failed.run_id else GROUND_TRUTH
         case _:
             return PREDICTIONS if said.marker.WhichOneof("what").startswith("run") else GROUND_TRUTH
 

@@ -19,7 +19,7 @@ SPLIT_TEST: Split
 SPLIT_UNASSIGNED: Split
 
 class DataRowUpserted(_message.Message):
-    __slots__ = ("dataset_id", "global_key", "ordinal", "asset_url", "width", "height", "split", "metadata_json", "only_new", "source_offset")
+    __slots__ = ("dataset_id", "global_key", "ordinal", "asset_url", "width", "height", "split", "metadata_json", "only_new", "source_offset", "import_id")
     DATASET_ID_FIELD_NUMBER: _ClassVar[int]
     GLOBAL_KEY_FIELD_NUMBER: _ClassVar[int]
     ORDINAL_FIELD_NUMBER: _ClassVar[int]
@@ -30,6 +30,7 @@ class DataRowUpserted(_message.Message):
     METADATA_JSON_FIELD_NUMBER: _ClassVar[int]
     ONLY_NEW_FIELD_NUMBER: _ClassVar[int]
     SOURCE_OFFSET_FIELD_NUMBER: _ClassVar[int]
+    IMPORT_ID_FIELD_NUMBER: _ClassVar[int]
     dataset_id: str
     global_key: str
     ordinal: int
@@ -40,12 +41,15 @@ class DataRowUpserted(_message.Message):
     metadata_json: bytes
     only_new: bool
     source_offset: int
-    def __init__(self, dataset_id: _Optional[str] = ..., global_key: _Optional[str] = ..., ordinal: _Optional[int] = ..., asset_url: _Optional[str] = ..., width: _Optional[int] = ..., height: _Optional[int] = ..., split: _Optional[_Union[Split, str]] = ..., metadata_json: _Optional[bytes] = ..., only_new: _Optional[bool] = ..., source_offset: _Optional[int] = ...) -> None: ...
+    import_id: str
+    def __init__(self, dataset_id: _Optional[str] = ..., global_key: _Optional[str] = ..., ordinal: _Optional[int] = ..., asset_url: _Optional[str] = ..., width: _Optional[int] = ..., height: _Optional[int] = ..., split: _Optional[_Union[Split, str]] = ..., metadata_json: _Optional[bytes] = ..., only_new: _Optional[bool] = ..., source_offset: _Optional[int] = ..., import_id: _Optional[str] = ...) -> None: ...
 
 class DataRowDeleted(_message.Message):
-    __slots__ = ("dataset_id", "global_key")
+    __slots__ = ("dataset_id", "global_key", "import_id")
     DATASET_ID_FIELD_NUMBER: _ClassVar[int]
     GLOBAL_KEY_FIELD_NUMBER: _ClassVar[int]
+    IMPORT_ID_FIELD_NUMBER: _ClassVar[int]
     dataset_id: str
     global_key: str
-    def __init__(self, dataset_id: _Optional[str] = ..., global_key: _Optional[str] = ...) -> None: ...
+    import_id: str
+    def __init__(self, dataset_id: _Optional[str] = ..., global_key: _Optional[str] = ..., import_id: _Optional[str] = ...) -> None: ...

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&sightline/events/v1/ground_truth.proto\x12\x13sightline.events.v1\"\xd9\x01\n\x13GroundTruthReplaced\x12\x12\n\ndataset_id\x18\x01 \x01(\t\x12\x12\n\nglobal_key\x18\x02 \x01(\t\x12\x11\n\timport_id\x18\x03 \x01(\t\x12\x14\n\x07ordinal\x18\x04 \x01(\x03H\x00\x88\x01\x01\x12\r\n\x05\x63hunk\x18\x05 \x01(\r\x12\x0e\n\x06\x63hunks\x18\x06 \x01(\r\x12-\n\x05\x62oxes\x18\x07 \x01(\x0b\x32\x1e.sightline.events.v1.BoxTruths\x12\x17\n\x0fonly_unlabelled\x18\x08 \x01(\x08\x42\n\n\x08_ordinal\"<\n\x12GroundTruthRemoved\x12\x12\n\ndataset_id\x18\x01 \x01(\t\x12\x12\n\nglobal_key\x18\x02 \x01(\t\"s\n\tBoxTruths\x12\r\n\x05\x63ount\x18\x01 \x01(\r\x12\x11\n\tclass_ids\x18\x02 \x01(\x0c\x12\r\n\x05\x62oxes\x18\x03 \x01(\x0c\x12\r\n\x05\x61reas\x18\x04 \x01(\x0c\x12\x0e\n\x06\x63rowds\x18\x05 \x01(\x0c\x12\x16\n\x0e\x61nnotation_ids\x18\x06 \x01(\x0c\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&sightline/events/v1/ground_truth.proto\x12\x13sightline.events.v1\"\xd9\x01\n\x13GroundTruthReplaced\x12\x12\n\ndataset_id\x18\x01 \x01(\t\x12\x12\n\nglobal_key\x18\x02 \x01(\t\x12\x11\n\timport_id\x18\x03 \x01(\t\x12\x14\n\x07ordinal\x18\x04 \x01(\x03H\x00\x88\x01\x01\x12\r\n\x05\x63hunk\x18\x05 \x01(\r\x12\x0e\n\x06\x63hunks\x18\x06 \x01(\r\x12-\n\x05\x62oxes\x18\x07 \x01(\x0b\x32\x1e.sightline.events.v1.BoxTruths\x12\x17\n\x0fonly_unlabelled\x18\x08 \x01(\x08\x42\n\n\x08_ordinal\"O\n\x12GroundTruthRemoved\x12\x12\n\ndataset_id\x18\x01 \x01(\t\x12\x12\n\nglobal_key\x18\x02 \x01(\t\x12\x11\n\timport_id\x18\x03 \x01(\t\"s\n\tBoxTruths\x12\r\n\x05\x63ount\x18\x01 \x01(\r\x12\x11\n\tclass_ids\x18\x02 \x01(\x0c\x12\r\n\x05\x62oxes\x18\x03 \x01(\x0c\x12\r\n\x05\x61reas\x18\x04 \x01(\x0c\x12\x0e\n\x06\x63rowds\x18\x05 \x01(\x0c\x12\x16\n\x0e\x61nnotation_ids\x18\x06 \x01(\x0c\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,7 +34,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GROUNDTRUTHREPLACED']._serialized_start=64
   _globals['_GROUNDTRUTHREPLACED']._serialized_end=281
   _globals['_GROUNDTRUTHREMOVED']._serialized_start=283
-  _globals['_GROUNDTRUTHREMOVED']._serialized_end=343
-  _globals['_BOXTRUTHS']._serialized_start=345
-  _globals['_BOXTRUTHS']._serialized_end=460
+  _globals['_GROUNDTRUTHREMOVED']._serialized_end=362
+  _globals['_BOXTRUTHS']._serialized_start=364
+  _globals['_BOXTRUTHS']._serialized_end=479
 # @@protoc_insertion_point(module_scope)

@@ -26,12 +26,14 @@ class GroundTruthReplaced(_message.Message):
     def __init__(self, dataset_id: _Optional[str] = ..., global_key: _Optional[str] = ..., import_id: _Optional[str] = ..., ordinal: _Optional[int] = ..., chunk: _Optional[int] = ..., chunks: _Optional[int] = ..., boxes: _Optional[_Union[BoxTruths, _Mapping]] = ..., only_unlabelled: _Optional[bool] = ...) -> None: ...
 
 class GroundTruthRemoved(_message.Message):
-    __slots__ = ("dataset_id", "global_key")
+    __slots__ = ("dataset_id", "global_key", "import_id")
     DATASET_ID_FIELD_NUMBER: _ClassVar[int]
     GLOBAL_KEY_FIELD_NUMBER: _ClassVar[int]
+    IMPORT_ID_FIELD_NUMBER: _ClassVar[int]
     dataset_id: str
     global_key: str
-    def __init__(self, dataset_id: _Optional[str] = ..., global_key: _Optional[str] = ...) -> None: ...
+    import_id: str
+    def __init__(self, dataset_id: _Optional[str] = ..., global_key: _Optional[str] = ..., import_id: _Optional[str] = ...) -> None: ...
 
 class BoxTruths(_message.Message):
     __slots__ = ("count", "class_ids", "boxes", "areas", "crowds", "annotation_ids")

@@ -16,7 +16,7 @@ MARKER_SOURCE_UNSPECIFIED: MarkerSource
 MARKER_SOURCE_DATA_ROWS: MarkerSource
 
 class Marker(_message.Message):
-    __slots__ = ("source_offset", "source", "run_created", "version_committed", "run_sealed", "run_reopened", "runs_deleted", "version_deleted", "dataset_deleted", "row_deleted")
+    __slots__ = ("source_offset", "source", "run_created", "version_committed", "run_sealed", "run_reopened", "runs_deleted", "version_deleted", "dataset_deleted", "row_deleted", "import_failed")
     SOURCE_OFFSET_FIELD_NUMBER: _ClassVar[int]
     SOURCE_FIELD_NUMBER: _ClassVar[int]
     RUN_CREATED_FIELD_NUMBER: _ClassVar[int]
@@ -27,6 +27,7 @@ class Marker(_message.Message):
     VERSION_DELETED_FIELD_NUMBER: _ClassVar[int]
     DATASET_DELETED_FIELD_NUMBER: _ClassVar[int]
     ROW_DELETED_FIELD_NUMBER: _ClassVar[int]
+    IMPORT_FAILED_FIELD_NUMBER: _ClassVar[int]
     source_offset: int
     source: MarkerSource
     run_created: RunCreated
@@ -37,7 +38,8 @@ class Marker(_message.Message):
     version_deleted: VersionDeleted
     dataset_deleted: DatasetDeleted
     row_deleted: RowDeleted
-    def __init__(self, source_offset: _Optional[int] = ..., source: _Optional[_Union[MarkerSource, str]] = ..., run_created: _Optional[_Union[RunCreated, _Mapping]] = ..., version_committed: _Optional[_Union[VersionCommitted, _Mapping]] = ..., run_sealed: _Optional[_Union[RunSealed, _Mapping]] = ..., run_reopened: _Optional[_Union[RunReopened, _Mapping]] = ..., runs_deleted: _Optional[_Union[RunsDeleted, _Mapping]] = ..., version_deleted: _Optional[_Union[VersionDeleted, _Mapping]] = ..., dataset_deleted: _Optional[_Union[DatasetDeleted, _Mapping]] = ..., row_deleted: _Optional[_Union[RowDeleted, _Mapping]] = ...) -> None: ...
+    import_failed: ImportFailed
+    def __init__(self, source_offset: _Optional[int] = ..., source: _Optional[_Union[MarkerSource, str]] = ..., run_created: _Optional[_Union[RunCreated, _Mapping]] = ..., version_committed: _Optional[_Union[VersionCommitted, _Mapping]] = ..., run_sealed: _Optional[_Union[RunSealed, _Mapping]] = ..., run_reopened: _Optional[_Union[RunReopened, _Mapping]] = ..., runs_deleted: _Optional[_Union[RunsDeleted, _Mapping]] = ..., version_deleted: _Optional[_Union[VersionDeleted, _Mapping]] = ..., dataset_deleted: _Optional[_Union[DatasetDeleted, _Mapping]] = ..., row_deleted: _Optional[_Union[RowDeleted, _Mapping]] = ..., import_failed: _Optional[_Union[ImportFailed, _Mapping]] = ...) -> None: ...
 
 class RunCreated(_message.Message):
     __slots__ = ("run_id", "dataset_id", "dataset_version", "highest_class_id", "splits", "accepts_new_rows")
@@ -76,20 +78,24 @@ class RunReopened(_message.Message):
     def __init__(self, run_id: _Optional[str] = ...) -> None: ...
 
 class RunsDeleted(_message.Message):
-    __slots__ = ("run_ids",)
+    __slots__ = ("run_ids", "failed_imports")
     RUN_IDS_FIELD_NUMBER: _ClassVar[int]
+    FAILED_IMPORTS_FIELD_NUMBER: _ClassVar[int]
     run_ids: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, run_ids: _Optional[_Iterable[str]] = ...) -> None: ...
+    failed_imports: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, run_ids: _Optional[_Iterable[str]] = ..., failed_imports: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class VersionDeleted(_message.Message):
-    __slots__ = ("dataset_id", "dataset_version", "run_ids")
+    __slots__ = ("dataset_id", "dataset_version", "run_ids", "failed_imports")
     DATASET_ID_FIELD_NUMBER: _ClassVar[int]
     DATASET_VERSION_FIELD_NUMBER: _ClassVar[int]
     RUN_IDS_FIELD_NUMBER: _ClassVar[int]
+    FAILED_IMPORTS_FIELD_NUMBER: _ClassVar[int]
     dataset_id: str
     dataset_version: int
     run_ids: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, dataset_id: _Optional[str] = ..., dataset_version: _Optional[int] = ..., run_ids: _Optional[_Iterable[str]] = ...) -> None: ...
+    failed_imports: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, dataset_id: _Optional[str] = ..., dataset_version: _Optional[int] = ..., run_ids: _Optional[_Iterable[str]] = ..., failed_imports: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class DatasetDeleted(_message.Message):
     __slots__ = ("dataset_id", "run_ids")
@@ -106,3 +112,13 @@ class RowDeleted(_message.Message):
     dataset_id: str
     global_key: str
     def __init__(self, dataset_id: _Optional[str] = ..., global_key: _Optional[str] = ...) -> None: ...
+
+class ImportFailed(_message.Message):
+    __slots__ = ("import_id", "dataset_id", "run_id")
+    IMPORT_ID_FIELD_NUMBER: _ClassVar[int]
+    DATASET_ID_FIELD_NUMBER: _ClassVar[int]
+    RUN_ID_FIELD_NUMBER: _ClassVar[int]
+    import_id: str
+    dataset_id: str
+    run_id: str
+    def __init__(self, import_id: _Optional[str] = ..., dataset_id: _Optional[str] = ..., run_id: _Optional[str] = ...) -> None: ...

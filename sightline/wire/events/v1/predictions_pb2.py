@@ -24,19 +24,19 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%sightline/events/v1/predictions.proto\x12\x13sightline.events.v1\"\xc3\x01\n\x13PredictionsUpserted\x12\x12\n\ndataset_id\x18\x01 \x01(\t\x12\x12\n\nglobal_key\x18\x02 \x01(\t\x12\x0e\n\x06run_id\x18\x03 \x01(\t\x12\x11\n\timport_id\x18\x04 \x01(\t\x12-\n\x04mode\x18\x05 \x01(\x0e\x32\x1f.sightline.events.v1.ImportMode\x12\x32\n\x05\x62oxes\x18\x06 \x01(\x0b\x32#.sightline.events.v1.BoxPredictions\"[\n\x12PredictionsDeleted\x12\x12\n\ndataset_id\x18\x01 \x01(\t\x12\x12\n\nglobal_key\x18\x02 \x01(\t\x12\x0e\n\x06run_id\x18\x03 \x01(\t\x12\r\n\x05uuids\x18\x04 \x01(\x0c\"e\n\x0e\x42oxPredictions\x12\r\n\x05\x63ount\x18\x01 \x01(\r\x12\x11\n\tclass_ids\x18\x02 \x01(\x0c\x12\r\n\x05\x62oxes\x18\x03 \x01(\x0c\x12\x13\n\x0b\x63onfidences\x18\x04 \x01(\x0c\x12\r\n\x05uuids\x18\x05 \x01(\x0c*o\n\nImportMode\x12\x1b\n\x17IMPORT_MODE_UNSPECIFIED\x10\x00\x12\x16\n\x12IMPORT_MODE_UPSERT\x10\x01\x12\x17\n\x13IMPORT_MODE_REPLACE\x10\x02\x12\x13\n\x0fIMPORT_MODE_ADD\x10\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%sightline/events/v1/predictions.proto\x12\x13sightline.events.v1\"\xc3\x01\n\x13PredictionsUpserted\x12\x12\n\ndataset_id\x18\x01 \x01(\t\x12\x12\n\nglobal_key\x18\x02 \x01(\t\x12\x0e\n\x06run_id\x18\x03 \x01(\t\x12\x11\n\timport_id\x18\x04 \x01(\t\x12-\n\x04mode\x18\x05 \x01(\x0e\x32\x1f.sightline.events.v1.ImportMode\x12\x32\n\x05\x62oxes\x18\x06 \x01(\x0b\x32#.sightline.events.v1.BoxPredictions\"n\n\x12PredictionsDeleted\x12\x12\n\ndataset_id\x18\x01 \x01(\t\x12\x12\n\nglobal_key\x18\x02 \x01(\t\x12\x0e\n\x06run_id\x18\x03 \x01(\t\x12\r\n\x05uuids\x18\x04 \x01(\x0c\x12\x11\n\timport_id\x18\x05 \x01(\t\"e\n\x0e\x42oxPredictions\x12\r\n\x05\x63ount\x18\x01 \x01(\r\x12\x11\n\tclass_ids\x18\x02 \x01(\x0c\x12\r\n\x05\x62oxes\x18\x03 \x01(\x0c\x12\x13\n\x0b\x63onfidences\x18\x04 \x01(\x0c\x12\r\n\x05uuids\x18\x05 \x01(\x0c*o\n\nImportMode\x12\x1b\n\x17IMPORT_MODE_UNSPECIFIED\x10\x00\x12\x16\n\x12IMPORT_MODE_UPSERT\x10\x01\x12\x17\n\x13IMPORT_MODE_REPLACE\x10\x02\x12\x13\n\x0fIMPORT_MODE_ADD\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'sightline.events.v1.predictions_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_IMPORTMODE']._serialized_start=456
-  _globals['_IMPORTMODE']._serialized_end=567
+  _globals['_IMPORTMODE']._serialized_start=475
+  _globals['_IMPORTMODE']._serialized_end=586
   _globals['_PREDICTIONSUPSERTED']._serialized_start=63
   _globals['_PREDICTIONSUPSERTED']._serialized_end=258
   _globals['_PREDICTIONSDELETED']._serialized_start=260
-  _globals['_PREDICTIONSDELETED']._serialized_end=351
-  _globals['_BOXPREDICTIONS']._serialized_start=353
-  _globals['_BOXPREDICTIONS']._serialized_end=454
+  _globals['_PREDICTIONSDELETED']._serialized_end=370
+  _globals['_BOXPREDICTIONS']._serialized_start=372
+  _globals['_BOXPREDICTIONS']._serialized_end=473
 # @@protoc_insertion_point(module_scope)

@@ -34,16 +34,18 @@ class PredictionsUpserted(_message.Message):
     def __init__(self, dataset_id: _Optional[str] = ..., global_key: _Optional[str] = ..., run_id: _Optional[str] = ..., import_id: _Optional[str] = ..., mode: _Optional[_Union[ImportMode, str]] = ..., boxes: _Optional[_Union[BoxPredictions, _Mapping]] = ...) -> None: ...
 
 class PredictionsDeleted(_message.Message):
-    __slots__ = ("dataset_id", "global_key", "run_id", "uuids")
+    __slots__ = ("dataset_id", "global_key", "run_id", "uuids", "import_id")
     DATASET_ID_FIELD_NUMBER: _ClassVar[int]
     GLOBAL_KEY_FIELD_NUMBER: _ClassVar[int]
     RUN_ID_FIELD_NUMBER: _ClassVar[int]
     UUIDS_FIELD_NUMBER: _ClassVar[int]
+    IMPORT_ID_FIELD_NUMBER: _ClassVar[int]
     dataset_id: str
     global_key: str
     run_id: str
     uuids: bytes
-    def __init__(self, dataset_id: _Optional[str] = ..., global_key: _Optional[str] = ..., run_id: _Optional[str] = ..., uuids: _Optional[bytes] = ...) -> None: ...
+    import_id: str
+    def __init__(self, dataset_id: _Optional[str] = ..., global_key: _Optional[str] = ..., run_id: _Optional[str] = ..., uuids: _Optional[bytes] = ..., import_id: _Optional[str] = ...) -> None: ...
 
 class BoxPredictions(_message.Message):
     __slots__ = ("count", "class_ids", "boxes", "confidences", "uuids")
