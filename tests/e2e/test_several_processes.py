@@ -19,6 +19,7 @@ import pymongo
 import pytest
 
 from sightline.client import Client
+from tests.e2e.changing import Changes
 from tests.e2e.data import Files, assert_answers_equal_pycocotools, generate, write
 from tests.e2e.gate import Gate
 from tests.e2e.joining import Joined, address, environment, kill_one, wait_for_all
@@ -32,6 +33,7 @@ from tests.e2e.middle import (
     state,
 )
 from tests.e2e.stack import Stack, wait_until
+from tests.e2e.test_rebuild import rebuild
 
 METRICS, INGESTS, QUERIES = 3, 2, 2
 
@@ -103,6 +105,22 @@ def test_metrics_processes_come_and_go_in_the_middle_of_an_import(stack: Stack, 
     fewer = write(tmp_path / "fewer", large.truth, large.results[::20])
     assert stack.json(*fewer.arguments("come and go"), "--wait")["run_id"] == run_id
     assert_equal_everywhere(stack, run_id, fewer)
+
+
+def test_everything_changes_while_metrics_processes_come_and_go(
+    stack: Stack, log_options: tuple[str, ...], large: Files, tmp_path: Path
+) -> None:
+    """The end is that of a clean run with one process, document by document: a replay of the log is one."""
+    changes = Changes(stack, large, tmp_path)
+    changes.begin()
+    with Joined(stack, "metrics", tmp_path / "fourth") as fourth:
+        wait_until(lambda: fourth.assigned("metrics.rows"), 60)
+        kill_one(stack, "metrics", stack.descendants("services.metrics")[0])
+        changes.make()
+        changes.finish()
+    changes.check()
+    code, done = rebuild(stack.data, "--compare", *log_options)
+    assert (code, done["equal"]) == (0, True), done
 
 
 def test_an_ingest_process_is_killed_during_an_upload(stack: Stack, large: Files) -> None:
