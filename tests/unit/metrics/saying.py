@@ -18,6 +18,7 @@ from sightline.wire.events.v1.imports_pb2 import ImportEnded
 from sightline.wire.events.v1.markers_pb2 import (
     MARKER_SOURCE_DATA_ROWS,
     DatasetDeleted,
+    ImportFailed,
     Marker,
     RowDeleted,
     RunCreated,
@@ -122,10 +123,11 @@ def upsert(
     return event(predictions_upserted=said)
 
 
-def delete(key: str, run: str, uuids: Sequence[bytes], dataset=DATASET) -> Event:
-    return event(
-        predictions_deleted=PredictionsDeleted(dataset_id=dataset, global_key=key, run_id=run, uuids=b"".join(uuids))
+def delete(key: str, run: str, uuids: Sequence[bytes], dataset=DATASET, import_id="") -> Event:
+    said = PredictionsDeleted(
+        dataset_id=dataset, global_key=key, run_id=run, uuids=b"".join(uuids), import_id=import_id
     )
+    return event(predictions_deleted=said)
 
 
 def ended(import_id: str, *, run="", unlabel_others=False, dataset=DATASET) -> Event:
@@ -167,6 +169,11 @@ def dataset_deleted(runs: Sequence[str], source: int, dataset=DATASET) -> Event:
     return marker(source, dataset_deleted=DatasetDeleted(dataset_id=dataset, run_ids=runs))
 
 
+def import_failed(import_id: str, source: int, *, run: str = "", dataset: str = DATASET) -> Event:
+    """The import ended as failed; `run` says in which topic that is told."""
+    return marker(source, import_failed=ImportFailed(import_id=import_id, dataset_id=dataset, run_id=run))
+
+
 def row_deleted(key: str, source: int, dataset=DATASET) -> Event:
     gone = RowDeleted(dataset_id=dataset, global_key=key)
     return event(marker=Marker(source_offset=source, source=MARKER_SOURCE_DATA_ROWS, row_deleted=gone))
@@ -180,8 +187,9 @@ def data_row_deleted(key: str, dataset=DATASET) -> Event:
     return event(data_row_deleted=DataRowDeleted(dataset_id=dataset, global_key=key))
 
 
-def removed(key: str, dataset=DATASET) -> Event:
-    return event(ground_truth_removed=GroundTruthRemoved(dataset_id=dataset, global_key=key))
+def removed(key: str, dataset=DATASET, import_id="") -> Event:
+    said = GroundTruthRemoved(dataset_id=dataset, global_key=key, import_id=import_id)
+    return event(ground_truth_removed=said)
 
 
 def uuid(number: int) -> bytes:
