@@ -214,6 +214,7 @@ class AsyncRun(RunThing[Awaiting]):
 
     upload = made(runs.send, AsyncJob)
     delete_predictions = made(runs.delete_predictions, AsyncJob)
+    wait = bound(runs.wait)
     metrics = bound(runs.metrics)
     confusion_matrix = bound(runs.confusion_matrix)
     curves = bound(runs.curves)

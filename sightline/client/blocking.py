@@ -209,6 +209,7 @@ class Run(RunThing[Blocking]):
 
     upload = made(runs.send, Job)
     delete_predictions = made(runs.delete_predictions, Job)
+    wait = bound(runs.wait)
     metrics = bound(runs.metrics)
     confusion_matrix = bound(runs.confusion_matrix)
     curves = bound(runs.curves)

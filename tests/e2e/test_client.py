@@ -166,6 +166,64 @@ def test_what_is_there_is_found_and_what_differs_is_said(client: Client) -> None
     assert taken.value.type.endswith("/name-taken")
 
 
+def test_runs_keep_copies_of_a_saved_config(stack: Stack, client: Client) -> None:
+    ontology, _, version = small(client, "configured")
+    saved = client.create_config("nightly", {"epochs": 12})
+    model = client.create_model("configured", ontology)
+    first = model.create_run("first", version, config=saved)
+    by_name = ("--model", "configured", "--dataset", "configured", "--config-name", "nightly")
+    second = client.run(stack.json("runs", "create", "second", *by_name)["run_id"])
+    assert client.change_config(saved, config={"epochs": 13}).config == {"epochs": 13}
+    third = model.create_run("third", version, config=client.find_config("nightly"))
+    assert [each.config for each in (first, second, third)] == [{"epochs": 12}, {"epochs": 12}, {"epochs": 13}]
+    assert [(each.name, each.config) for each in client.configs()] == [("nightly", {"epochs": 13})]
+    client.delete_config(saved)
+    assert client.configs().to_list() == []
+    assert client.find_config("nightly") is None
+    for run in (first, second, third):
+        kept = run.config
+        run.refresh()
+        assert run.config == kept
+    with pytest.raises(ApiError) as gone:
+        model.create_run("fourth", version, config=saved)
+    assert gone.value.status == 404
+
+
+def test_a_stream_makes_its_rows_and_truth_comes_later(stack: Stack, client: Client, files: Files) -> None:
+    """A run that accepts new rows: predictions first, on a dataset that has none; the numbers are pycocotools'."""
+    ontology = client.create_ontology("streamed", names(files).values())
+    dataset = client.create_dataset("streamed", ontology)
+    run = client.create_model("streamed", ontology).create_run("live", dataset, accepts_new_rows=True)
+    said = predictions(files)
+    job = run.upload(**said.arguments)
+    assert (job.accepted, job.rejected) == (len(files.results), 0)
+    job.wait(60)
+    assert {row.global_key for row in dataset.rows()} == set(said.row)
+    assert run.metrics()["total"]["support"] == 0
+    truth = dataset.add_ground_truth(files.ground_truth)
+    assert truth.rejected == 0
+    truth.wait(60)
+    run.wait(60)
+    assert_answers_equal_pycocotools(stack, run.run_id, files)
+
+
+def test_projects(client: Client) -> None:
+    """Others are made ready; what is written goes to the current one, which can't be deleted."""
+    small(client, "in the current project")
+    [current] = [project for project in client.projects() if project.current]
+    assert current == client.find_project("default")
+    project = client.create_project("night shift", "cameras after ten")
+    assert not project.current
+    project.rename("late shift")
+    project.describe("")
+    assert client.find_project("late shift") == client.project(project.project_id) == project
+    with pytest.raises(ApiError) as always:
+        current.delete()
+    assert always.value.slug == "default-project"
+    project.delete()
+    assert [each.project_id for each in client.projects()] == ["default"]
+
+
 async def test_the_same_awaited(stack: Stack, files: Files) -> None:
     async with AsyncClient(stack.url, progress=False) as client:
         ontology = await client.create_ontology("awaited", names(files).values())

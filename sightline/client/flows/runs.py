@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
@@ -16,7 +17,7 @@ from sightline.client.answers import (
     RunConfig,
     RunFacts,
 )
-from sightline.client.asking import Call, Flow, Parameter, get, part, upload, write
+from sightline.client.asking import Call, Flow, Parameter, Pause, get, part, upload, write
 from sightline.client.errors import ApiError, SightlineError
 from sightline.client.flows.catalog import existing
 from sightline.client.flows.uploading import body_of, extent
@@ -26,6 +27,8 @@ from sightline.client.things import DatasetThing, ModelThing, RunThing
 Model = ModelThing[Any]
 Run = RunThing[Any]
 Mode = Literal["upsert", "replace"]
+
+_SHORTEST_PAUSE, _LONGEST_PAUSE = 0.05, 0.5
 
 ROWS_AT_ONCE = 8
 """How many rows are asked for at a time when all that a run has said is read."""
@@ -181,6 +184,21 @@ def metrics(
 ) -> Flow[JsonObject]:
     """What the run is worth, at any thresholds; `class_confidence`: others for some classes (None: nothing counts)."""
     return (yield get(f"{_path(run)}/metrics", JsonObject, **_thresholds(iou, confidence, class_confidence)))
+
+
+def wait(run: Run, timeout: float | None = None) -> Flow[None]:
+    """Until its COCO numbers rest on all that is applied: after truth was changed, say. An error after `timeout` s."""
+    ends = None if timeout is None else time.monotonic() + timeout
+    pause = _SHORTEST_PAUSE
+    with bars.bar("Measuring", None, "s", shown=run.origin.progress):
+        while True:
+            found: JsonObject = yield get(_path(run), JsonObject)
+            if found["summary"] is not None and not found["freshness"]["coco_behind"]:
+                return
+            if ends is not None and time.monotonic() >= ends:
+                raise SightlineError(f"the run {run.run_id} is not measured after {timeout:g} s")
+            yield Pause(pause)
+            pause = min(1.5 * pause, _LONGEST_PAUSE)
 
 
 def confusion_matrix(
