@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Self, cast
+from typing import Annotated, Any, ClassVar, cast
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from sightline.domain.json_values import json_fault
 from sightline.domain.kinds import KINDS
-from sightline.domain.names import ID_PATTERN, NAME_LIMIT
+from sightline.domain.names import ID_PATTERN, LINE_PATTERN, NAME_LIMIT, TEXT_PATTERN
 from sightline.domain.splits import Split
 from sightline.domain.steps import DATASET, MODEL, ONTOLOGY, Step
 
@@ -18,7 +18,7 @@ STEP_MISSING = "step_missing"
 """The type of the validation error of a request that doesn't name what it rests on. Its context has a `hint`."""
 
 Name = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=NAME_LIMIT, pattern=r"^[^\x00-\x1f\x7f]*$")
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=NAME_LIMIT, pattern=LINE_PATTERN)
 ]
 """What people call a thing: one line, not empty."""
 
@@ -39,23 +39,38 @@ class Asked(BaseModel):
     def _names_what_it_rests_on(cls, data: Any) -> Any:
         if not isinstance(data, dict):
             return data
+        said = cast(dict[str, Any], data)
         for field, step in cls.rests_on.items():
-            if cast(dict[str, Any], data).get(field) is None:
+            if said.get(field) is None:
                 context = {"field": field, "http": step.http, "hint": step.hint()}
                 raise PydanticCustomError(STEP_MISSING, "{field} is missing: {http} makes one", context)
-        return cast(Any, data)
+        if said.keys() - cls.model_fields.keys():  # their names are input, and not repeated
+            known = {"known": ", ".join(cls.model_fields)}
+            raise PydanticCustomError("unknown_field", "It has a field that is not known. Known are {known}.", known)
+        return said
 
 
 class Changes(Asked):
-    """What is to be changed: what isn't sent stays as it is."""
+    """What is to be changed: what isn't sent stays as it is, null empties what may be empty."""
 
-    @model_validator(mode="after")
-    def _changes_something(self) -> Self:
-        if not self.model_fields_set:
-            raise ValueError(f"nothing is to be changed: send {' or '.join(type(self).model_fields)}")
-        if any(getattr(self, field) is None for field in self.model_fields_set):
-            raise ValueError("null changes nothing: leave out what shall stay as it is")
-        return self
+    empty: ClassVar[Mapping[str, Any]] = {}
+    """Fields that may be empty, and what they are then."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _null_empties(cls, data: Any) -> Any:
+        if not isinstance(data, dict):
+            return data
+        said = cast(dict[str, Any], data)
+        if not said:
+            fields = " or ".join(cls.model_fields)
+            raise PydanticCustomError("no_change", "Nothing is to be changed: send {fields}.", {"fields": fields})
+        for field in cls.model_fields.keys() - cls.empty.keys():
+            if field in said and said[field] is None:
+                raise PydanticCustomError(
+                    "never_empty", "There is always a {field}: null is not one.", {"field": field}
+                )
+        return {field: cls.empty.get(field) if value is None else value for field, value in said.items()}
 
 
 class NameChanges(Changes):
@@ -90,9 +105,7 @@ class ClassAsked(Asked):
         return kind
 
 
-Description = Annotated[
-    str, StringConstraints(strip_whitespace=True, max_length=2000, pattern=r"^[^\x00-\x08\x0b-\x1f\x7f]*$")
-]
+Description = Annotated[str, StringConstraints(strip_whitespace=True, max_length=2000, pattern=TEXT_PATTERN)]
 """What people say of a thing, in a few lines."""
 
 
@@ -105,6 +118,8 @@ class ProjectAsked(Asked):
 
 class ProjectChanges(Changes):
     """Another name, another description. An empty description is none."""
+
+    empty: ClassVar[Mapping[str, Any]] = {"description": ""}
 
     name: Name | None = Field(default=None, examples=["late shift"])
     description: Description | None = None
@@ -254,6 +269,8 @@ class ModelRunAsked(Asked):
 
 class ModelRunChanges(Changes):
     """Another name, another config."""
+
+    empty: ClassVar[Mapping[str, Any]] = {"config": {}}
 
     name: Name | None = Field(default=None, examples=["epoch 12, again"])
     config: Config | None = Field(default=None, description="Takes the place of the whole config.")

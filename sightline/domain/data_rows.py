@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar
 
 from pydantic import AfterValidator, BaseModel, Field
 
 from sightline.domain.catalog import Asked, Changes
 from sightline.domain.names import NAME_LIMIT, name_fault
-from sightline.domain.splits import Split
+from sightline.domain.splits import UNASSIGNED, Split
 
 Side = Annotated[int, Field(ge=1, le=2**31 - 1, description="Pixels.", examples=[640])]
 Ordinal = Annotated[
@@ -50,6 +51,15 @@ class DataRowAsked(Asked):
 
 class DataRowChanges(Changes):
     """What is to be changed of a data row. Metadata is replaced whole."""
+
+    empty: ClassVar[Mapping[str, Any]] = {
+        "ordinal": None,
+        "asset_url": None,
+        "width": None,
+        "height": None,
+        "split": UNASSIGNED,
+        "metadata": {},
+    }
 
     ordinal: Ordinal | None = None
     asset_url: AssetUrl | None = None

@@ -6,6 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from sightline.domain.names import DEAD_LETTER_ID_PATTERN
+
 MOST_AT_ONCE = 1000
 
 State = Literal["open", "replaying", "replayed", "dropped"]
@@ -37,7 +39,7 @@ class DecisionsAsked(DecisionAsked):
 
     filter: DeadLetterFilter = DeadLetterFilter()
     after: str | None = Field(
-        default=None, pattern=r"^dl_[0-9]{1,18}$", description="`next` of the answer before: go on from there."
+        default=None, pattern=DEAD_LETTER_ID_PATTERN, description="`next` of the answer before: go on from there."
     )
     limit: int = Field(default=200, ge=1, le=MOST_AT_ONCE)
 

@@ -14,6 +14,22 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 ID_PATTERN = r"^[A-Za-z0-9_.-]+$"
 """What the server's ids are made of: no slash, so keys made of ids can be taken apart."""
 
+LINE_PATTERN = r"^[^\x00-\x1f\x7f]*$"
+"""What a name is made of."""
+
+TEXT_PATTERN = r"^[^\x00-\x08\x0b-\x1f\x7f]*$"
+"""What a description is made of."""
+
+DEAD_LETTER_ID_PATTERN = r"^dl_[0-9]{1,18}$"
+
+PATTERNS_IN_WORDS = {
+    ID_PATTERN: "It may have letters from a to z, digits, `_`, `.` and `-`, and nothing else.",
+    LINE_PATTERN: "It may have no control characters and no line breaks.",
+    TEXT_PATTERN: "It may have no control characters but line breaks and tabs.",
+    DEAD_LETTER_ID_PATTERN: "It is written like dl_17.",
+}
+"""What each pattern asks for, for people."""
+
 
 def name_fault(name: str) -> str | None:
     """What is wrong with a name in a file, a global key or a class; None when nothing is."""

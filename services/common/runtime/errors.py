@@ -11,6 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 
+from services.common.runtime import invalid
 from services.common.runtime.telemetry import get_logger
 from sightline.domain.catalog import STEP_MISSING
 
@@ -79,8 +80,14 @@ def install(app: FastAPI) -> None:
         return answer(error)
 
     @app.exception_handler(RequestValidationError)
-    async def invalid(_request: Request, error: RequestValidationError) -> Response:  # pyright: ignore[reportUnusedFunction]
-        errors = [{"where": _where(e), "message": e["msg"]} for e in error.errors()]
+    async def not_valid(_request: Request, error: RequestValidationError) -> Response:  # pyright: ignore[reportUnusedFunction]
+        first = error.errors()[0]
+        if place := invalid.unparsable(first, error.body):
+            return answer(Problem(400, "malformed-json", "the body is not JSON", place))
+        if invalid.unsaid_json(first):
+            detail = "send JSON with the header Content-Type: application/json"
+            return answer(Problem(415, "unsupported-media-type", "the body is not said to be JSON", detail))
+        errors = [{"where": invalid.where(e), "message": invalid.in_words(e)} for e in error.errors()]
         detail = "; ".join(f"{e['where']}: {e['message']}" for e in errors[:3])
         hints: list[dict[str, Any]] = [e["ctx"]["hint"] for e in error.errors() if e["type"] == STEP_MISSING]
         extra: dict[str, Any] = {"errors": errors[:50]} | (hints[0] if hints else {})
@@ -88,6 +95,9 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def http(_request: Request, error: HTTPException) -> Response:  # pyright: ignore[reportUnusedFunction]
+        if error.status_code == 400:  # the one that FastAPI itself raises
+            detail = "it is not UTF-8, or nested too deeply"
+            return answer(Problem(400, "malformed-json", "the body is not JSON", detail))
         phrase = HTTPStatus(error.status_code).phrase.lower()
         slug = phrase.replace(" ", "-")
         return answer(Problem(error.status_code, slug, phrase, headers=error.headers))
@@ -96,9 +106,3 @@ def install(app: FastAPI) -> None:
     async def unexpected(request: Request, error: Exception) -> Response:  # pyright: ignore[reportUnusedFunction]
         get_logger().error("request failed", method=request.method, path=request.url.path, exc_info=error)
         return answer(Problem(500, "internal", "something went wrong here", "the server's log has the details"))
-
-
-def _where(error: Mapping[str, Any]) -> str:
-    """The place of what is not valid; of a member that nobody knows, the place of its object: its name is input."""
-    place = error["loc"][:-1] if error["type"] == "extra_forbidden" else error["loc"]
-    return "/".join(str(part) for part in place)

@@ -10,9 +10,9 @@ from fastapi.responses import JSONResponse
 from services.ingest.dead_letters import DeadLetters
 from services.ingest.rest.answers import problems
 from sightline.domain.dead_letters import AllDecided, Decided, DecisionAsked, DecisionsAsked
-from sightline.domain.names import DEFAULT_PROJECT
+from sightline.domain.names import DEAD_LETTER_ID_PATTERN, DEFAULT_PROJECT
 
-LetterId = Annotated[str, Path(pattern=r"^dl_[0-9]{1,18}$", examples=["dl_17"])]
+LetterId = Annotated[str, Path(pattern=DEAD_LETTER_ID_PATTERN, examples=["dl_17"])]
 
 _ONE = problems(
     _404="There is no such dead letter.",

@@ -14,6 +14,7 @@ from services.common.runtime.errors import Problem
 from services.common.runtime.health import Health
 from services.common.runtime.http import http_app
 from services.common.runtime.same_origin import SameOrigin, is_local
+from sightline.domain.catalog import DatasetAsked
 
 
 class Closed(BaseModel):
@@ -90,6 +91,51 @@ async def test_a_problem_repeats_nothing_that_was_sent(app: FastAPI) -> None:
     assert refused.status_code == 422
     assert {error["where"] for error in refused.json()["errors"]} == {"body", "body/size"}
     assert "echo" not in refused.text
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (b'{"size": 1,\n  "x": }', "line 2, column 8: a value was expected"),
+        (b'{"size": 1', "line 1, column 11: a comma or a closing bracket was expected"),
+        (b"{size: 1}", "line 1, column 2: a name in double quotes was expected"),
+        (b'{"size": 1} {}', "line 1, column 13: nothing was expected after the end"),
+        (b'{"size": "\xff"}', "not UTF-8"),
+        (b"[" * 100_000, "nested too deeply"),
+    ],
+)
+async def test_a_body_that_is_no_json_says_where_it_stops_being_some(app: FastAPI, body: bytes, said: str) -> None:
+    answer = await client(app).post("/closed", content=body, headers={"Content-Type": "application/json"})
+    assert answer.status_code == 400
+    assert answer.json()["type"].endswith("/malformed-json")
+    assert said in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("media_type", ["text/plain", "application/x-www-form-urlencoded"])
+async def test_a_body_that_is_not_said_to_be_json_asks_for_the_header(app: FastAPI, media_type: str) -> None:
+    answer = await client(app).post("/closed", content=b'{"size": 1}', headers={"Content-Type": media_type})
+    assert answer.status_code == 415
+    assert "Content-Type: application/json" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("sent", "said"),
+    [
+        ({"name": "a\nb", "ontology_id": "o"}, "body/name: It may have no control characters and no line breaks."),
+        ({"name": "a", "ontology_id": "a b"}, "body/ontology_id: It may have letters from a to z, digits"),
+        ({"name": "a", "ontology_id": "o", "nmae": 1}, "body: It has a field that is not known. Known are name, onto"),
+        ({"ontology_id": "o"}, "body/name: It is missing."),
+        ([1], "body: It should be a JSON object."),
+    ],
+)
+async def test_what_is_not_valid_is_said_in_words(app: FastAPI, sent: object, said: str) -> None:
+    @app.post("/asked")
+    async def asked(asked: DatasetAsked) -> str:  # pyright: ignore[reportUnusedFunction]
+        return asked.name
+
+    answer = await client(app).post("/asked", json=sent)
+    assert answer.status_code == 422
+    assert said in answer.json()["detail"]
 
 
 async def test_an_outage_says_when_to_try_again(app: FastAPI) -> None:
