@@ -61,6 +61,31 @@ NDJSON_ERRORS: Responses = {
     }
 }
 
+
+def _lines_or_coco(line: str, coco: Any) -> Responses:
+    content: dict[str, Any] = {
+        "application/x-ndjson": {"schema": {"type": "string"}, "example": line + "\n"},
+        "application/json": {"schema": {}, "example": coco},
+    }
+    return {200: {"description": "lines, or with `format=coco` one JSON document", "content": content}}
+
+
+_LINE = '{"dataRow":{"globalKey":"a.jpg"},"name":"car","bbox":{"top":20.0,"left":10.0,"height":40.0,"width":30.0}'
+PREDICTIONS = _lines_or_coco(
+    _LINE + ',"confidence":0.93,"uuid":"9d1e2f3a-4b5c-4d6e-8f70-8192a3b4c5d6"}',
+    [{"image_id": 7, "category_id": 3, "bbox": [10.0, 20.0, 30.0, 40.0], "score": 0.93}],
+)
+GROUND_TRUTH = _lines_or_coco(
+    _LINE + "}",
+    {
+        "categories": [{"id": 3, "name": "car"}],
+        "images": [{"id": 7, "file_name": "a.jpg", "width": 640, "height": 480}],
+        "annotations": [
+            {"id": 1, "image_id": 7, "category_id": 3, "bbox": [10.0, 20.0, 30.0, 40.0], "area": 1200.0, "iscrowd": 0}
+        ],
+    },
+)
+
 THUMBNAIL: Responses = {
     200: {"description": "a picture", "content": {"image/jpeg": {"schema": {"type": "string", "format": "binary"}}}},
     304: {"description": "the one that the client has is still right"},

@@ -20,6 +20,8 @@ _DASHES = [8, 13, 18, 23]
 _DIGITS = [place for place in range(_LENGTH) if place not in _DASHES]
 _NO_DIGIT = 255
 
+_HEX = np.frombuffer(bytes(range(256)).hex().encode(), np.uint8).reshape(256, 2)
+"""The two digits of each byte."""
 _VALUE = np.full(256, _NO_DIGIT, np.uint8)
 for _digit in "0123456789abcdefABCDEF":
     _VALUE[ord(_digit)] = int(_digit, 16)
@@ -37,6 +39,13 @@ def parse_uuids(texts: Sequence[str | None]) -> tuple[Octets, Bools, Bools]:
     octets[right] = np.where(fine[:, None], values[:, ::2] << 4 | values[:, 1::2], 0)
     right[right] = fine
     return octets, given, given & ~right
+
+
+def uuid_texts(octets: Octets) -> list[str]:
+    """Uuids, (n, 16), as they are written."""
+    text = np.full((len(octets), _LENGTH), ord("-"), np.uint8)
+    text[:, _DIGITS] = _HEX[octets].reshape(-1, 2 * UUID_BYTES)
+    return text.view(f"S{_LENGTH}").reshape(-1).astype(f"U{_LENGTH}").tolist()
 
 
 def uuid_text(octets: bytes) -> str:

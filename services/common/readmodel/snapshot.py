@@ -35,8 +35,10 @@ class Snapshot:
         """All documents that match."""
         return [document async for batch in self.batches(read) for document in batch]
 
-    async def batches(self, read: Read, batch_size: int = _BATCH_DOCUMENTS) -> AsyncIterator[list[Document]]:
-        """All documents that match, in the batches in which they come."""
+    async def batches(
+        self, read: Read, batch_size: int = _BATCH_DOCUMENTS, *, by: str | None = None
+    ) -> AsyncIterator[list[Document]]:
+        """All documents that match, in the batches in which they come; in the order of a field that has an index."""
         concern: dict[str, Any] = {"level": "snapshot"}
         if self._time is not None:
             concern["atClusterTime"] = self._time
@@ -48,6 +50,8 @@ class Snapshot:
         }
         if read.projection:
             command["projection"] = read.projection
+        if by is not None:
+            command["sort"] = {by: 1}
         cursor = await self._run(command)
         self._time = cursor["atClusterTime"]
         batch: list[Document] = cursor["firstBatch"]

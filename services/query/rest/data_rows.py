@@ -4,12 +4,25 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request, Response
-from fastapi.responses import FileResponse
+from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi.responses import FileResponse, StreamingResponse
 
 from services.query import documentation, thumbnails
 from services.query.answers import Page
-from services.query.rest.parameters import AskedVersion, DatasetId, GlobalKey, PageSize, PageToken, json
+from services.query.bulk.ground_truth import ground_truth
+from services.query.bulk.wanted import Wanted
+from services.query.rest.delivery import delivered
+from services.query.rest.parameters import (
+    MEDIA_TYPES,
+    AskedFormat,
+    AskedVersion,
+    DatasetId,
+    GlobalKey,
+    PageSize,
+    PageToken,
+    asked_truth,
+    json,
+)
 from services.query.sources import Sources
 from services.query.views import assets, data_rows, truth
 from services.query.views.data_rows import DataRowQuery, asked_metadata
@@ -69,6 +82,27 @@ def rows_of_datasets(sources: Sources) -> APIRouter:
     async def get_data_row(dataset_id: DatasetId, global_key: GlobalKey) -> Response:
         """One data row."""
         return json(await data_rows.data_row(reads, dataset_id, global_key))
+
+    @router.get(
+        "/datasets/{dataset_id}/ground-truth",
+        response_class=StreamingResponse,
+        responses=documentation.GROUND_TRUTH,
+        tags=["rows"],
+    )
+    async def get_ground_truth(
+        request: Request,
+        dataset_id: DatasetId,
+        wanted: Annotated[Wanted, Depends(asked_truth)],
+        version: AskedVersion = None,
+        format: AskedFormat = "ndjson",
+    ) -> Response:
+        """All truth of a version, by global key: lines that `ground-truth:import` takes, or a COCO file.
+
+        A line has `area` where it isn't that of the box, and `iscrowd` of a crowd: an upload of lines takes no notice
+        of them. The COCO file says all.
+        """
+        pieces = ground_truth(reads, dataset_id, version, wanted, format)
+        return await delivered(request, pieces, MEDIA_TYPES[format])
 
     @router.get("/datasets/{dataset_id}/ground-truth/{global_key:path}", response_model=truth.RowTruth, tags=["rows"])
     async def get_truth(dataset_id: DatasetId, global_key: GlobalKey, version: AskedVersion = None) -> Response:

@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from fastapi import Depends, Path, Query, Response
-from pydantic import AllowInfNan
+from pydantic import AllowInfNan, StringConstraints
 
 from services.query import thresholds
 from services.query.answers import Answer
+from services.query.bulk.wanted import Format, Wanted
 from services.query.thresholds import Thresholds
 from services.query.views import rows
+from sightline.domain.splits import Split
 from sightline.evaluation.conventions import DEFAULT_IOU
 
 LARGEST_PAGE = 1000
@@ -22,6 +24,7 @@ Name = Annotated[str | None, Query(max_length=500, description="only the one of 
 RunId = Annotated[str, Path(max_length=200, examples=["run_7f3c"])]
 DatasetId = Annotated[str, Path(max_length=200, examples=["ds_51a0"])]
 GlobalKey = Annotated[str, Path(max_length=200, description="names the row in its dataset; it may hold slashes")]
+Key = Annotated[str, StringConstraints(max_length=200)]
 OntologyId = Annotated[str, Path(max_length=200, examples=["ont_51a0"])]
 Version = Annotated[int, Path(ge=1, le=2**31 - 1)]
 AskedVersion = Annotated[int | None, Query(ge=1, le=2**31 - 1, description="of the dataset; without: its draft")]
@@ -84,6 +87,37 @@ def asked_rows(
         fn=rows.Between(min_fn, max_fn),
         sort=sort,
     )
+
+
+AskedFormat = Annotated[Format, Query(description="lines in Labelbox's shape, or COCO's JSON")]
+MEDIA_TYPES = {"ndjson": "application/x-ndjson", "coco": "application/json"}
+
+Splits = Annotated[Sequence[Split], Query(alias="split", description="only rows of this split; may be repeated")]
+Rows = Annotated[
+    Sequence[Key], Query(alias="row", max_length=1000, description="only of this global key; may be repeated")
+]
+Classes = Annotated[Sequence[str], Query(alias="class", description="only of this class; may be repeated")]
+
+
+def asked_predictions(
+    splits: Splits = (),
+    rows: Rows = (),
+    classes: Classes = (),
+    min_confidence: Annotated[
+        float | None, Query(ge=0, le=1, description="only from this confidence on; one without counts as 1")
+    ] = None,
+    empty: Annotated[
+        bool,
+        Query(description="with a line for each row on which the run found nothing, as `mode=replace` takes it"),
+    ] = False,
+) -> Wanted:
+    """Predictions as URLs name them."""
+    return Wanted(splits, rows, classes, min_confidence, empty)
+
+
+def asked_truth(splits: Splits = (), rows: Rows = (), classes: Classes = ()) -> Wanted:
+    """Annotations of the truth as URLs name them."""
+    return Wanted(splits, rows, classes)
 
 
 def json(answer: Answer) -> Response:

@@ -5,10 +5,16 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi.responses import StreamingResponse
 
 from services.query import documentation
 from services.query.answers import Page
+from services.query.bulk.predictions import predictions
+from services.query.bulk.wanted import Wanted
+from services.query.rest.delivery import delivered
 from services.query.rest.parameters import (
+    MEDIA_TYPES,
+    AskedFormat,
     AskedThresholds,
     GlobalKey,
     Iou,
@@ -16,6 +22,7 @@ from services.query.rest.parameters import (
     PageSize,
     PageToken,
     RunId,
+    asked_predictions,
     asked_rows,
     json,
 )
@@ -81,6 +88,26 @@ def model_runs(sources: Sources) -> APIRouter:
     ) -> Response:
         """Precision and recall along the confidence, per class."""
         return json(await curves.run_curves(sources, run_id, iou=iou, points=points))
+
+    @router.get(
+        "/model-runs/{run_id}/predictions",
+        response_class=StreamingResponse,
+        responses=documentation.PREDICTIONS,
+        tags=["runs"],
+    )
+    async def get_run_predictions(
+        request: Request,
+        run_id: RunId,
+        wanted: Annotated[Wanted, Depends(asked_predictions)],
+        format: AskedFormat = "ndjson",
+    ) -> Response:
+        """All predictions of one moment, by global key: lines that `predictions:import` takes, or COCO results.
+
+        COCO's pictures and categories have the numbers that they have in the truth of the run's version,
+        `GET /v1/datasets/{dataset_id}/ground-truth?format=coco`; rows that aren't labelled there are left out.
+        """
+        pieces = predictions(reads, run_id, wanted, format)
+        return await delivered(request, pieces, MEDIA_TYPES[format])
 
     @router.get("/model-runs/{run_id}/confusion-matrix", response_model=confusion_matrix.ConfusionMatrix, tags=["runs"])
     async def get_confusion_matrix(run_id: RunId, at: AskedThresholds) -> Response:
