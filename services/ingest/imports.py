@@ -2,6 +2,10 @@
 
 The catalog knows what counts: that an import is open, and how it ended. Beside it, `import_jobs` has the live side: who
 runs the job, until when that is believed, and how far it is. A job whose process is gone is ended by whoever notices.
+
+A lease alone keeps nobody from writing: a process may sleep between its look at it and an append. So all rows are told
+of a job that failed, and pass over what still comes of it (`services/common/failed_imports.py`). Hence no job's id is
+ever used again: the same Idempotency-Key gets the answer of the job that there was, a file sent again is a new one.
 """
 
 from __future__ import annotations
@@ -256,8 +260,11 @@ class Imports:
             failure = decided["failure"] if decided is not None else None
             job.ended = failure or "the import was ended by another process"
 
-    async def finish(self, job: Job, failure: str = "", status: int = 500) -> Ended:
-        """End a job: in the catalog first, which is what counts."""
+    async def finish(self, job: Job, failure: str = "", status: int = 409) -> Ended:
+        """End a job: in the catalog first, which is what counts. `status`: of the answer where it has failed.
+
+        Without a failure of its own that is because somebody else has ended it.
+        """
         await self._store_errors(job)
         job.end.import_id = job.import_id
         job.end.failure = failure

@@ -31,12 +31,14 @@ TRUTH = {
 
 
 @asynccontextmanager
-async def process(environment: dict[str, str]) -> AsyncIterator[tuple[asyncio.subprocess.Process, httpx.AsyncClient]]:
+async def process(
+    environment: dict[str, str], module: str = "services.ingest"
+) -> AsyncIterator[tuple[asyncio.subprocess.Process, httpx.AsyncClient]]:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         port = taken.getsockname()[1]
     started = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "services.ingest", env={**os.environ, **environment, "SIGHTLINE_PORT": str(port)}
+        sys.executable, "-m", module, env={**os.environ, **environment, "SIGHTLINE_PORT": str(port)}
     )
     try:
         async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=60, trust_env=False) as http:
