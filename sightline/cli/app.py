@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 import sightline
-from sightline.cli import configs, datasets, dead_letters, errors, log, models, ontologies, projects, rows, runs
+from sightline.cli import configs, datasets, dead_letters, errors, export, log, models, ontologies, projects, rows, runs
 from sightline.cli.options import Confidence, Iou, Json, RunName, Url, completing, connect
 from sightline.cli.outcome import Exit, Stop
 
@@ -29,6 +29,7 @@ app.add_typer(runs.app, name="runs")
 app.add_typer(configs.app, name="configs")
 app.add_typer(rows.app, name="rows")
 app.command("errors")(errors.errors)
+app.add_typer(export.app, name="export")
 app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(log.app, name="log")
 

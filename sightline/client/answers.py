@@ -136,23 +136,6 @@ class TruthInspection(Struct, frozen=True):
     rejections: tuple[Rejection, ...] = ()
 
 
-class PredictionOfRow(Struct, frozen=True):
-    """A prediction of a row in full. `verdict` is what it is at the thresholds."""
-
-    class_name: str
-    confidence: float | None
-    box: tuple[float, float, float, float]
-    uuid: str
-    verdict: str | None = None
-
-
-class RowOfRun(Struct, frozen=True):
-    """A row of a run in full."""
-
-    global_key: str
-    predictions: tuple[PredictionOfRow, ...]
-
-
 class Prediction(Struct, frozen=True):
     """A prediction as the run has it. `box` is x, y, width, height in pixels from the top left."""
 

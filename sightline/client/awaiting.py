@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from functools import wraps
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, Self, TypeVar
 
 import httpx
 
-from sightline.client.answers import DataRow, Prediction
-from sightline.client.asking import Call, Flow, following, items_of, page
+from sightline.client.answers import Prediction
+from sightline.client.asking import Call, Flow, Parameter, following, get, items_of, page
 from sightline.client.flows import catalog, datasets, files, jobs, letters, projects, runs
 from sightline.client.retrying import Retries
 from sightline.client.tables import frame, in_columns, table
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
     import pyarrow
 
     from sightline.client.columns import Columns
+    from sightline.formats.labelbox_writing import Line
 
 P = ParamSpec("P")
 A = TypeVar("A")
@@ -113,6 +113,16 @@ def listed(call: Callable[Concatenate[H, P], Call[A]]) -> Callable[Concatenate[H
     return method
 
 
+def streamed(call: Callable[Concatenate[H, P], Call[bytes]]) -> Callable[Concatenate[H, P], AsyncPredictions]:
+    """All predictions that a call of the API names, as a method."""
+
+    @wraps(call)
+    def method(self: H, *args: P.args, **kwargs: P.kwargs) -> AsyncPredictions:
+        return AsyncPredictions(self.origin.drive, call(self, *args, **kwargs))
+
+    return method
+
+
 def listed_as(
     call: Callable[Concatenate[H, P], Call[A]], kind: Callable[[Origin[Awaiting], A], T]
 ) -> Callable[Concatenate[H, P], AsyncListing[T]]:
@@ -174,31 +184,29 @@ class AsyncDataset(DatasetThing[Awaiting]):
 
 
 class AsyncPredictions:
-    """What a run has said, row by row, with `async for`; or all at once."""
+    """What a run has said, of one moment: read as it is iterated with `async for`; or all at once."""
 
-    def __init__(self, run: AsyncRun) -> None:
-        self._run = run
+    def __init__(self, drive: Awaiting, asked: Call[bytes]) -> None:
+        self._drive = drive
+        self._asked = asked
 
     async def __aiter__(self) -> AsyncIterator[Prediction]:
-        drive = self._run.origin.drive
-        places = asyncio.Semaphore(runs.ROWS_AT_ONCE)
+        from sightline.client.lines import prediction
 
-        async def said_of(row: DataRow) -> list[Prediction]:
-            async with places:
-                return await drive.run(runs.predictions_of_row(self._run, row.global_key))
+        async for lines in self._blocks():
+            for line in lines:
+                yield prediction(line)
 
-        call = page(runs.rows_in_question(self._run))
-        while call is not None:
-            rows_found = await drive.answer(call)
-            rows = items_of(rows_found, runs.rows_in_question(self._run))
-            for found in await asyncio.gather(*map(said_of, rows)):
-                for prediction in found:
-                    yield prediction
-            call = following(rows_found, runs.rows_in_question(self._run))
+    async def _blocks(self) -> AsyncIterator[Sequence[Line]]:
+        from sightline.client.lines import Lines
+
+        reading = Lines()
+        async for piece in self._drive.pieces(self._asked):
+            yield reading.feed(piece)
 
     async def to_arrays(self) -> Columns:
         """NumPy arrays by name: `run.upload(**arrays.arguments)` would send the same again."""
-        return in_columns([prediction async for prediction in self])
+        return in_columns([lines async for lines in self._blocks()])
 
     async def to_pandas(self) -> pandas.DataFrame:
         """A DataFrame with `row, class_name, x, y, width, height, confidence, uuid`."""
@@ -214,6 +222,7 @@ class AsyncRun(RunThing[Awaiting]):
 
     upload = made(runs.send, AsyncJob)
     delete_predictions = made(runs.delete_predictions, AsyncJob)
+    predictions = streamed(runs.predictions_of)
     wait = bound(runs.wait)
     metrics = bound(runs.metrics)
     confusion_matrix = bound(runs.confusion_matrix)
@@ -226,10 +235,6 @@ class AsyncRun(RunThing[Awaiting]):
     reopen = bound(runs.reopen)
     refresh = bound(runs.refresh)
     delete = bound(runs.delete)
-
-    def predictions(self) -> AsyncPredictions:
-        """What the run has said: iterate over it, or take all `.to_arrays()`, `.to_pandas()`, `.to_arrow()`."""
-        return AsyncPredictions(self)
 
 
 class AsyncModel(ModelThing[Awaiting]):
@@ -330,6 +335,10 @@ class AsyncClient(Thing[Awaiting, str]):
     first = bound(files.first)
     ask = bound(files.ask)
     tell = bound(files.tell)
+
+    def download(self, path: str, **parameters: Parameter) -> AsyncIterator[bytes]:
+        """Any answer of the API, of any size, as it comes. Breaking off is an error, never an end."""
+        return self.origin.drive.pieces(get(path, bytes, **parameters))
 
     async def find_runs(
         self, *, name: str | None = None, model_id: str | None = None, dataset_id: str | None = None

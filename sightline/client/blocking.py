@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
 from functools import wraps
-from itertools import islice
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, Self, TypeVar
 
 import httpx
 
-from sightline.client.answers import DataRow, Prediction
-from sightline.client.asking import Call, Flow, following, items_of, page
+from sightline.client.answers import Prediction
+from sightline.client.asking import Call, Flow, Parameter, following, get, items_of, page
 from sightline.client.flows import catalog, datasets, files, jobs, letters, projects, runs
 from sightline.client.retrying import Retries
 from sightline.client.tables import frame, in_columns, table
@@ -33,6 +31,7 @@ if TYPE_CHECKING:
     import pyarrow
 
     from sightline.client.columns import Columns
+    from sightline.formats.labelbox_writing import Line
 
 P = ParamSpec("P")
 A = TypeVar("A")
@@ -113,6 +112,16 @@ def listed(call: Callable[Concatenate[H, P], Call[A]]) -> Callable[Concatenate[H
     return method
 
 
+def streamed(call: Callable[Concatenate[H, P], Call[bytes]]) -> Callable[Concatenate[H, P], Predictions]:
+    """All predictions that a call of the API names, as a method."""
+
+    @wraps(call)
+    def method(self: H, *args: P.args, **kwargs: P.kwargs) -> Predictions:
+        return Predictions(self.origin.drive, call(self, *args, **kwargs))
+
+    return method
+
+
 def listed_as(
     call: Callable[Concatenate[H, P], Call[A]], kind: Callable[[Origin[Blocking], A], T]
 ) -> Callable[Concatenate[H, P], Listing[T]]:
@@ -174,26 +183,26 @@ class Dataset(DatasetThing[Blocking]):
 
 
 class Predictions:
-    """What a run has said, row by row; or all at once."""
+    """What a run has said, of one moment: read as it is iterated; or all at once."""
 
-    def __init__(self, run: Run) -> None:
-        self._run = run
+    def __init__(self, drive: Blocking, asked: Call[bytes]) -> None:
+        self._drive = drive
+        self._asked = asked
 
     def __iter__(self) -> Iterator[Prediction]:
-        drive = self._run.origin.drive
+        from sightline.client.lines import prediction
 
-        def said_of(row: DataRow) -> list[Prediction]:
-            return drive.run(runs.predictions_of_row(self._run, row.global_key))
+        for lines in self._blocks():
+            yield from map(prediction, lines)
 
-        rows = iter(Listing[DataRow](drive, runs.rows_in_question(self._run), _as_it_is))
-        with ThreadPoolExecutor(runs.ROWS_AT_ONCE) as pool:
-            while some := list(islice(rows, 8 * runs.ROWS_AT_ONCE)):
-                for found in pool.map(said_of, some):
-                    yield from found
+    def _blocks(self) -> Iterator[Sequence[Line]]:
+        from sightline.client.lines import Lines
+
+        return map(Lines().feed, self._drive.pieces(self._asked))
 
     def to_arrays(self) -> Columns:
         """NumPy arrays by name: `run.upload(**arrays.arguments)` would send the same again."""
-        return in_columns(self)
+        return in_columns(self._blocks())
 
     def to_pandas(self) -> pandas.DataFrame:
         """A DataFrame with `row, class_name, x, y, width, height, confidence, uuid`."""
@@ -209,6 +218,7 @@ class Run(RunThing[Blocking]):
 
     upload = made(runs.send, Job)
     delete_predictions = made(runs.delete_predictions, Job)
+    predictions = streamed(runs.predictions_of)
     wait = bound(runs.wait)
     metrics = bound(runs.metrics)
     confusion_matrix = bound(runs.confusion_matrix)
@@ -221,10 +231,6 @@ class Run(RunThing[Blocking]):
     reopen = bound(runs.reopen)
     refresh = bound(runs.refresh)
     delete = bound(runs.delete)
-
-    def predictions(self) -> Predictions:
-        """What the run has said: iterate over it, or take all `.to_arrays()`, `.to_pandas()`, `.to_arrow()`."""
-        return Predictions(self)
 
 
 class Model(ModelThing[Blocking]):
@@ -325,6 +331,10 @@ class Client(Thing[Blocking, str]):
     first = bound(files.first)
     ask = bound(files.ask)
     tell = bound(files.tell)
+
+    def download(self, path: str, **parameters: Parameter) -> Iterator[bytes]:
+        """Any answer of the API, of any size, as it comes. Breaking off is an error, never an end."""
+        return self.origin.drive.pieces(get(path, bytes, **parameters))
 
     def find_runs(
         self, *, name: str | None = None, model_id: str | None = None, dataset_id: str | None = None

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 from uuid import UUID
 
-import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from sightline.client.answers import Prediction
 from sightline.client.errors import MissingExtra
+from sightline.formats.labelbox_writing import Bbox, Empty, Line, RowName, or_none
+from sightline.formats.uuids import uuid_texts
 
 if TYPE_CHECKING:
     import pandas
@@ -21,33 +21,6 @@ if TYPE_CHECKING:
 Column = Sequence[Any] | npt.NDArray[Any]
 
 _BLOCK = 16_384
-_HEX = np.frombuffer(bytes(range(256)).hex().encode(), np.uint8).reshape(256, 2)
-"""The two digits of each byte."""
-_HEX_PLACES = [place for place in range(36) if place not in (8, 13, 18, 23)]
-
-
-class _Name(msgspec.Struct, rename="camel", gc=False):
-    global_key: str
-
-
-class _Box(msgspec.Struct, gc=False):
-    top: float
-    left: float
-    height: float
-    width: float
-
-
-class _Line(msgspec.Struct, rename="camel", omit_defaults=True, gc=False):
-    data_row: _Name
-    name: str
-    bbox: _Box
-    confidence: float | None = None
-    uuid: str | None = None
-
-
-class _Empty(msgspec.Struct, rename="camel"):
-    data_row: _Name
-    empty: bool = True
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -97,12 +70,12 @@ class Columns:
         for begin in range(0, len(it), _BLOCK):
             part = slice(begin, begin + _BLOCK)
             keys: list[str] = row[part].tolist()
-            names = {key: _Name(str(key)) for key in set(keys)}
+            names = {key: RowName(str(key)) for key in set(keys)}
             count = len(keys)
-            scores = [None] * count if confidence is None else _or_none(confidence[part])
+            scores = [None] * count if confidence is None else or_none(confidence[part])
             uuids = [None] * count if it.uuid is None else cast("list[str]", it.uuid[part])
             yield [
-                _Line(names[key], name, _Box(y, x, height, width), score, uuid)
+                Line(names[key], name, Bbox(y, x, height, width), score, uuid)
                 for key, name, (x, y, width, height), score, uuid in zip(
                     keys, class_name[part].tolist(), boxes[part].tolist(), scores, uuids, strict=True
                 )
@@ -136,18 +109,23 @@ class Columns:
 
 def empty_rows(keys: Iterable[str]) -> list[object]:
     """Lines that say that there is nothing in these rows."""
-    return [_Empty(_Name(str(key))) for key in keys]
+    return [Empty(RowName(str(key))) for key in keys]
 
 
-def of_predictions(found: Iterable[Prediction]) -> Columns:
+def of_lines(blocks: Iterable[Sequence[Line]]) -> Columns:
     """Predictions in columns."""
-    items = list(found)
-    return Columns(
-        np.array([item.row for item in items], np.object_),
-        np.array([item.class_name for item in items], np.object_),
-        np.array([item.box for item in items], np.float64).reshape(-1, 4),
-        np.array([np.nan if item.confidence is None else item.confidence for item in items], np.float64),
-        np.array([item.uuid for item in items], np.object_),
+    parts = [_of_block(lines) for lines in blocks if lines] or [_of_block(())]
+    row, class_name, boxes, confidence, uuid = (np.concatenate(columns) for columns in zip(*parts, strict=True))
+    return Columns(row, class_name, boxes, confidence, uuid)
+
+
+def _of_block(lines: Sequence[Line]) -> tuple[npt.NDArray[Any], ...]:
+    return (
+        np.array([line.data_row.global_key for line in lines], np.object_),
+        np.array([line.name for line in lines], np.object_),
+        np.array([(b.left, b.top, b.width, b.height) for line in lines for b in (line.bbox,)]).reshape(-1, 4),
+        np.array([np.nan if line.confidence is None else line.confidence for line in lines], np.float64),
+        np.array([line.uuid for line in lines], np.object_),
     )
 
 
@@ -161,18 +139,10 @@ def _each(column: Column | str | float, count: int, name: str, kind: type[Any]) 
     return array
 
 
-def _or_none(values: npt.NDArray[np.float64]) -> list[float | None]:
-    if not np.isnan(values).any():
-        return values.tolist()
-    return [None if value != value else value for value in values.tolist()]
-
-
 def _texts(uuids: Column, count: int) -> list[str]:
     array = np.asarray(uuids)
     if array.shape == (count, 16) and array.dtype == np.uint8:
-        text = np.full((count, 36), ord("-"), np.uint8)
-        text[:, _HEX_PLACES] = _HEX[array].reshape(count, 32)
-        return text.view("S36").reshape(count).astype("U36").tolist()
+        return uuid_texts(array)
     if array.shape != (count,):
         raise ValueError(f"uuid must have {count} items, as row has; not the shape {array.shape}")
     return [value if isinstance(value, str) else str(UUID(str(value))) for value in array.tolist()]

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 
-from sightline.client.answers import Prediction
 from sightline.client.errors import MissingExtra
 
 if TYPE_CHECKING:
@@ -15,13 +14,14 @@ if TYPE_CHECKING:
     import pyarrow
 
     from sightline.client.columns import Columns
+    from sightline.formats.labelbox_writing import Line
 
 
-def in_columns(found: Iterable[Prediction]) -> Columns:
+def in_columns(blocks: Iterable[Sequence[Line]]) -> Columns:
     """Predictions as NumPy arrays."""
-    from sightline.client.columns import of_predictions
+    from sightline.client.columns import of_lines
 
-    return of_predictions(found)
+    return of_lines(blocks)
 
 
 def frame(items: Iterable[Any]) -> pandas.DataFrame:

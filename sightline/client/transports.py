@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any, NoReturn, TypeVar
 
 import httpx
@@ -15,6 +15,7 @@ from sightline.client.errors import ConnectionLost, SightlineError, Unreachable
 from sightline.client.retrying import Retries
 
 T = TypeVar("T")
+A = TypeVar("A")
 
 URL_VARIABLE = "SIGHTLINE_URL"
 DEFAULT_URL = "http://127.0.0.1:8790"
@@ -36,7 +37,11 @@ class Blocking:
         self.url = url
         self._retries = retries
         self._http = httpx.Client(
-            base_url=url, transport=transport, timeout=_ORDINARY, trust_env=_asks_environment(url)
+            base_url=url,
+            transport=transport,
+            timeout=_ORDINARY,
+            trust_env=not _is_near(url),
+            headers={"Accept-Encoding": "identity"} if _is_near(url) else {},
         )
 
     def close(self) -> None:
@@ -59,10 +64,23 @@ class Blocking:
 
     def answer(self, call: Call[T]) -> T:
         """Send until it is answered, or until it makes no sense any more."""
+        return self._patiently(call, lambda call: decoded(self._once(call), call.kind))
+
+    def pieces(self, call: Call[bytes]) -> Iterator[bytes]:
+        """An answer of any size, as it comes. One that breaks off isn't asked for again: it would be another."""
+        answer = self._patiently(call, self._begun)
+        try:
+            yield from answer.iter_bytes()
+        except httpx.TransportError as error:
+            _explain(error, self.url)
+        finally:
+            answer.close()
+
+    def _patiently(self, call: Call[Any], send: Callable[[Call[Any]], A]) -> A:
         attempt = 0
         while True:
             try:
-                return decoded(self._once(call), call.kind)
+                return send(call)
             except SightlineError as error:
                 again = self._retries.again(call, error, attempt)
                 if again is None:
@@ -73,6 +91,15 @@ class Blocking:
 
     def _step(self, step: Call[Any] | Pause) -> Any:
         return time.sleep(step.seconds) if isinstance(step, Pause) else self.answer(step)
+
+    def _begun(self, call: Call[Any]) -> httpx.Response:
+        try:
+            answer = self._http.send(_request(self._http, call, None), stream=True)
+            if not answer.is_success:
+                answer.read()
+        except httpx.TransportError as error:
+            _explain(error, self.url)
+        return _fine(answer)
 
     def _once(self, call: Call[Any]) -> bytes:
         content = call.body.chunks() if call.body else None
@@ -90,7 +117,11 @@ class Awaiting:
         self.url = url
         self._retries = retries
         self._http = httpx.AsyncClient(
-            base_url=url, transport=transport, timeout=_ORDINARY, trust_env=_asks_environment(url)
+            base_url=url,
+            transport=transport,
+            timeout=_ORDINARY,
+            trust_env=not _is_near(url),
+            headers={"Accept-Encoding": "identity"} if _is_near(url) else {},
         )
 
     async def close(self) -> None:
@@ -113,10 +144,28 @@ class Awaiting:
 
     async def answer(self, call: Call[T]) -> T:
         """Send until it is answered, or until it makes no sense any more."""
+
+        async def send(call: Call[Any]) -> T:
+            return decoded(await self._once(call), call.kind)
+
+        return await self._patiently(call, send)
+
+    async def pieces(self, call: Call[bytes]) -> AsyncIterator[bytes]:
+        """An answer of any size, as it comes. One that breaks off isn't asked for again: it would be another."""
+        answer = await self._patiently(call, self._begun)
+        try:
+            async for piece in answer.aiter_bytes():
+                yield piece
+        except httpx.TransportError as error:
+            _explain(error, self.url)
+        finally:
+            await answer.aclose()
+
+    async def _patiently(self, call: Call[Any], send: Callable[[Call[Any]], Awaitable[A]]) -> A:
         attempt = 0
         while True:
             try:
-                return decoded(await self._once(call), call.kind)
+                return await send(call)
             except SightlineError as error:
                 again = self._retries.again(call, error, attempt)
                 if again is None:
@@ -127,6 +176,15 @@ class Awaiting:
 
     async def _step(self, step: Call[Any] | Pause) -> Any:
         return await (asyncio.sleep(step.seconds) if isinstance(step, Pause) else self.answer(step))
+
+    async def _begun(self, call: Call[Any]) -> httpx.Response:
+        try:
+            answer = await self._http.send(_request(self._http, call, None), stream=True)
+            if not answer.is_success:
+                await answer.aread()
+        except httpx.TransportError as error:
+            _explain(error, self.url)
+        return _fine(answer)
 
     async def _once(self, call: Call[Any]) -> bytes:
         content = _aside(call.body) if call.body else None
@@ -159,9 +217,9 @@ def _request(
     )
 
 
-def _asks_environment(url: str) -> bool:
-    # A proxy of the environment knows nothing of this machine's own addresses.
-    return httpx.URL(url).host not in ("127.0.0.1", "::1", "localhost")
+def _is_near(url: str) -> bool:
+    """On this machine: no proxy of the environment knows the way, and packing costs more than it saves."""
+    return httpx.URL(url).host in ("127.0.0.1", "::1", "localhost")
 
 
 def _explain(error: httpx.TransportError, url: str) -> NoReturn:
@@ -172,6 +230,10 @@ def _explain(error: httpx.TransportError, url: str) -> NoReturn:
 
 
 def _content(answer: httpx.Response) -> bytes:
+    return _fine(answer).content
+
+
+def _fine(answer: httpx.Response) -> httpx.Response:
     if answer.is_success:
-        return answer.content
+        return answer
     raise refused(answer.status_code, answer.headers, answer.content)

@@ -8,12 +8,9 @@ from typing import Any, Literal
 
 from sightline.client import bars, sources
 from sightline.client.answers import (
-    DataRow,
     DatasetVersion,
     ImportJob,
     JsonObject,
-    Prediction,
-    RowOfRun,
     RunConfig,
     RunFacts,
 )
@@ -29,9 +26,6 @@ Run = RunThing[Any]
 Mode = Literal["upsert", "replace"]
 
 _SHORTEST_PAUSE, _LONGEST_PAUSE = 0.05, 0.5
-
-ROWS_AT_ONCE = 8
-"""How many rows are asked for at a time when all that a run has said is read."""
 
 
 def create_run(
@@ -227,8 +221,12 @@ def rows(
     **bounds: float | None,
 ) -> Call[JsonObject]:
     """Labelled rows with what is right and wrong on each; `min_fp=1` and the like leave others out."""
-    classes = class_name if class_name is None or isinstance(class_name, str) else list(class_name)
-    asked: dict[str, Parameter] = {**_thresholds(iou, confidence, None), "class": classes, "sort": sort, **bounds}
+    asked: dict[str, Parameter] = {
+        **_thresholds(iou, confidence, None),
+        "class": _one_or_more(class_name),
+        "sort": sort,
+        **bounds,
+    }
     return get(f"{_path(run)}/rows", JsonObject, **asked)
 
 
@@ -237,20 +235,22 @@ def row(run: Run, global_key: str, *, iou: float | None = None, confidence: floa
     return (yield get(f"{_path(run)}/rows/{part(global_key)}", JsonObject, **_thresholds(iou, confidence, None)))
 
 
-def rows_in_question(run: Run) -> Call[DataRow]:
-    """All data rows of the run's dataset."""
-    return get(f"/v1/datasets/{run.dataset_id}/data-rows", DataRow, page_size=200)
+def predictions_of(
+    run: Run,
+    *,
+    split: str | Sequence[str] | None = None,
+    row: str | Sequence[str] | None = None,
+    class_name: str | Sequence[str] | None = None,
+    min_confidence: float | None = None,
+) -> Call[bytes]:
+    """What the run has said, as lines: all, or of some splits, rows and classes, from a confidence on."""
+    asked: dict[str, Parameter] = {"split": _one_or_more(split), "row": _one_or_more(row)}
+    asked |= {"class": _one_or_more(class_name), "min_confidence": min_confidence}
+    return get(f"{_path(run)}/predictions", bytes, **asked)
 
 
-def predictions_of_row(run: Run, global_key: str) -> Flow[list[Prediction]]:
-    """What the run says of a row."""
-    try:
-        found: RowOfRun = yield get(f"{_path(run)}/rows/{part(global_key)}", RowOfRun)
-    except ApiError as error:
-        if error.status == 404:  # deleted since it was listed
-            return []
-        raise
-    return [Prediction(global_key, each.class_name, each.box, each.confidence, each.uuid) for each in found.predictions]
+def _one_or_more(names: str | Sequence[str] | None) -> Parameter:
+    return names if names is None or isinstance(names, str) else list(names)
 
 
 def _thresholds(

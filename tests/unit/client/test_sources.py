@@ -14,9 +14,11 @@ import pyarrow
 import pytest
 
 from sightline.client import Prediction, sources
-from sightline.client.columns import Columns, of_predictions
+from sightline.client.columns import Columns, of_lines
 from sightline.client.flows.uploading import body_of
+from sightline.client.lines import Lines, prediction
 from sightline.formats.labelbox import AnnotationReader
+from sightline.formats.labelbox_writing import RowName, prediction_lines
 
 KEYS = ["a.jpg", "b/ü.jpg", "a.jpg"]
 BOXES = [[1.5, 2, 3, 4], [0.1, 0, 1e-9, 7], [5, 6, 7, 8]]
@@ -131,11 +133,18 @@ def test_names_of_files_tell_their_format(name: str, format: str) -> None:
 
 
 def test_predictions_become_arrays_and_tables() -> None:
-    found = [
-        Prediction("a", "car", (1, 2, 3, 4), None, str(UUID(int=1))),
-        Prediction("b", "bus", (5, 6, 7, 8), 0.5, ""),
-    ]
-    columns = of_predictions(found)
+    said = prediction_lines(
+        [RowName("a"), RowName("b é")],
+        ["car", "bus"],
+        np.array([[1.0, 2, 3, 4], [5, 6, 7, 8]]),
+        np.array([np.nan, 0.5]),
+        np.array([[0] * 15 + [1], [255] * 16], np.uint8),
+    )
+    for size in (1, 7, len(said)):
+        pieces = [said[begin : begin + size] for begin in range(0, len(said), size)]
+        columns = of_lines(map(Lines().feed, pieces))
+        assert columns.row.tolist() == ["a", "b é"]  # type: ignore[union-attr]
+        assert columns.uuid.tolist() == [str(UUID(int=1)), str(UUID(int=2**128 - 1))]  # type: ignore[union-attr]
     assert columns.boxes.tolist() == [[1, 2, 3, 4], [5, 6, 7, 8]]  # type: ignore[union-attr]
     table, arrow = columns.to_pandas(), columns.to_arrow()
     assert isinstance(arrow, pyarrow.Table)
@@ -145,7 +154,10 @@ def test_predictions_become_arrays_and_tables() -> None:
         == [*("row", "class_name", "x", "y", "width", "height", "confidence", "uuid")]
     )
     assert np.isnan(table["confidence"][0])
-    assert len(of_predictions([])) == 0
+    assert len(of_lines([])) == 0
+    assert len(of_lines([()])) == 0
+    [first, _] = map(prediction, Lines().feed(said))
+    assert first == Prediction("a", "car", (1, 2, 3, 4), None, str(UUID(int=1)))
 
 
 def test_the_client_loads_no_arrays_and_no_tables_before_they_are_asked_for() -> None:
