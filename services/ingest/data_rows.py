@@ -56,11 +56,13 @@ class DataRows:
         return Granted(200 if found is there else 201, _shown(found), found is there)
 
     async def change(self, project: str, dataset_id: str, global_key: str, changes: DataRowChanges) -> Fields:
-        """Change what is sent of a row."""
-        await self._existing(project, dataset_id, global_key)
-        row = formats.DataRow(global_key, **changes.model_dump(exclude_unset=True))
-        await self._say(project, dataset_id, row)
-        return _shown(await self._existing(project, dataset_id, global_key))
+        """Change what is sent of a row; what is sent as null is empty then. One that is deleted meanwhile stays so."""
+        await self._existing(project, dataset_id, global_key, known=True)
+        sent = changes.model_dump(exclude_unset=True)
+        row = formats.DataRow(global_key, **sent)
+        cleared = [field for field, value in sent.items() if value is None]
+        await self._say(project, dataset_id, row, only_known=True, cleared=cleared)
+        return _shown(await self._existing(project, dataset_id, global_key, known=True))
 
     async def delete(self, project: str, dataset_id: str, global_key: str) -> Ended:
         """Delete a row, its truth in every version, and what runs said of it."""
@@ -88,9 +90,10 @@ class DataRows:
         begin = BeginImport(dataset_id=dataset_id, format=TRUTH_REMOVAL)
         return await self._imports.carry_out(project, None, begin, "truth", work)
 
-    async def _existing(self, project: str, dataset_id: str, global_key: str) -> Fields:
+    async def _existing(self, project: str, dataset_id: str, global_key: str, *, known: bool = False) -> Fields:
+        """A row that is there; not `known`: also one that only truth has named."""
         found = await self._find(project, dataset_id, global_key)
-        if found is None:
+        if found is None or (known and not found["known"]):
             raise not_found("data row", "the dataset has none of this global_key")
         return found
 
@@ -104,11 +107,21 @@ class DataRows:
         found = await self._store.get(DATA_ROWS_COLLECTION, key)
         return None if found is None else dict(found)
 
-    async def _say(self, project: str, dataset_id: str, row: formats.DataRow, *, only_new: bool = False) -> None:
+    async def _say(
+        self,
+        project: str,
+        dataset_id: str,
+        row: formats.DataRow,
+        *,
+        only_new: bool = False,
+        only_known: bool = False,
+        cleared: Sequence[str] = (),
+    ) -> None:
         if fault := formats.row_fault(row):
             raise Problem(422, "invalid-request", TITLES["invalid-request"], fault[1])
         said = said_of_row(row)
-        said.only_new = only_new
+        said.only_new, said.only_known = only_new, only_known
+        said.cleared.extend(cleared)
         await self._done(self._log.append([EventMaker(project, dataset_id, "").data_row(said)]))
 
     async def _done(self, appended: Awaitable[Sequence[Position]]) -> Position:

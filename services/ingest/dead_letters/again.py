@@ -64,6 +64,8 @@ def again(letter: Letter, payloads: tuple[str, ...], *, event_id: str, time_unix
             key = row_key(event.project_id, truth.dataset_id, truth.global_key).encode()
         case "data_row_upserted":
             row = event.data_row_upserted
+            if row.only_known:
+                raise NotReplayable("it changes a row, and what is there now may be newer: change it again")
             row.only_new = True
             row.ClearField("source_offset")
             row.ClearField("import_id")  # it may have failed since; what somebody puts back is a write of its own

@@ -43,6 +43,8 @@ _UNKNOWN: Fields = {
 }
 """What is said of a row that only truth has named."""
 
+_CLEARABLE = frozenset(field for field, value in _UNKNOWN.items() if value is None)
+
 
 class _Rows:
     """The rows of a batch: as read, and as the batch leaves them."""
@@ -207,9 +209,11 @@ class _Work:
             self._memory = self._memory.after_made_row(*made)
         project_id = delivery.event.project_id
         before = self._rows.get(project_id, said.dataset_id, said.global_key)
-        if said.only_new and before["known"]:
+        if (said.only_new and before["known"]) or (said.only_known and not before["known"]):
             return
-        row: Fields = {**before, "known": True}
+        if not _CLEARABLE.issuperset(said.cleared):
+            raise Invalid(f"what can be cleared are {', '.join(sorted(_CLEARABLE))}")
+        row: Fields = {**before, "known": True, **dict.fromkeys(said.cleared)}
         for field in ("ordinal", "width", "height"):
             if said.HasField(field):
                 row[field] = getattr(said, field)

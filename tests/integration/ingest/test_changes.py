@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from services.common.eventlog.topics import DATA_ROWS, GROUND_TRUTH, PREDICTIONS
+from services.ingest.data_rows import DataRows
 from tests.integration.ingest.conftest import Stand
 
 TRUTH = {
@@ -95,6 +96,40 @@ async def test_a_patch_changes_what_is_sent_and_nothing_else(things: Things):
     assert (configured["name"], configured["config"]) == ("s", {})
 
 
+async def test_null_empties_what_may_be_empty(things: Things):
+    run = f"/v1/model-runs/{await things.run(config={'epochs': 3})}"
+    assert (await things.http.patch(run, json={"config": None})).json()["config"] == {}
+    refused = await things.http.patch(run, json={"name": None})
+    assert slug(refused) == (422, "invalid-request")
+    assert "There is always a name" in refused.json()["detail"]
+
+    rows = f"/v1/datasets/{things.dataset}/data-rows"
+    full = {"ordinal": 7, "asset_url": "a.png", "width": 3, "height": 4, "split": "test", "metadata": {"light": "dusk"}}
+    empty = dict.fromkeys(full) | {"split": "unassigned", "metadata": {}}
+    whole = await things.post(rows, {"global_key": "k", **full})
+    for field, emptied in empty.items():
+        whole[field] = emptied
+        assert (await things.http.patch(f"{rows}/k", json={field: None})).json() == whole
+    await things.http.patch(f"{rows}/k", json=full)
+    assert (await things.http.patch(f"{rows}/k", json=dict.fromkeys(full))).json() == whole
+
+
+async def test_a_change_that_loses_to_a_deletion_makes_nothing(
+    things: Things, stand: Stand, monkeypatch: pytest.MonkeyPatch
+):
+    path = f"/v1/datasets/{things.dataset}/data-rows/2.jpg"
+    say = DataRows._say
+
+    async def after_a_deletion(self: DataRows, *said: Any, **how: Any) -> None:
+        monkeypatch.undo()
+        assert (await things.http.delete(path)).is_success
+        await say(self, *said, **how)
+
+    monkeypatch.setattr(DataRows, "_say", after_a_deletion)
+    assert slug(await things.http.patch(path, json={"width": 7})) == (404, "not-found")
+    assert await stored(stand, "data_rows", things.dataset, "2.jpg") == {}
+
+
 async def test_runs_have_a_scope_and_copies_of_saved_configs(things: Things):
     saved = await things.post("/v1/run-configs", {"name": "nightly", "config": {"epochs": 9}})
     asked = things.run_asked(run_config_id=saved["run_config_id"], splits=["test", "validation", "test"])
@@ -165,7 +200,24 @@ async def stored(stand: Stand, collection: str, *ids: object) -> dict[str, Any]:
     return dict(await stand.store.get(collection, "/".join(["default", *map(str, ids)])) or {})
 
 
-@pytest.mark.parametrize("key", ["b.jpg", "a b/ü?.jpg", "100%/#1", "x/data-rows/y"])
+@pytest.mark.parametrize(
+    "key",
+    [
+        *(
+            "b.jpg",
+            "a b/ü?.jpg",
+            "100%/#1",
+            "x/data-rows/y",
+            "x/asset",
+            "thumbnail",
+            "a:import",
+            "/a//",
+            "../a",
+            "a/..",
+        ),
+        *(" ", "%2F", "😀" * 200),
+    ],
+)
 async def test_a_row_is_made_changed_and_deleted(things: Things, stand: Stand, key: str):
     rows = f"/v1/datasets/{things.dataset}/data-rows"
     path = f"{rows}/{quote(key, safe='')}"

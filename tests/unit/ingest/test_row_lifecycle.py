@@ -55,6 +55,11 @@ def made_by_a_run(rows: Any, key: str, source: int) -> Said:
     return rows.data_row(key, only_new=True, source_offset=source)
 
 
+def clearing(said: Said, *fields: str) -> Said:
+    said[2].data_row_upserted.cleared.extend(fields)
+    return said
+
+
 def touched(outcome: Any) -> list[tuple[str, bool]]:
     """Runs whose owners are woken, and whether they are asked to measure soon."""
     return [(out.key, out.event.run_touched.settled) for out in outcome.events if out.topic == RUN_TOUCHED]
@@ -82,6 +87,31 @@ def test_a_row_made_again_starts_empty(rows: Any) -> None:
     rows.apply(row_gone("a", 1))
     row = rows.row("a")
     assert (row["known"], row["height"], row["width"], row["metadata"], row["labelled"]) == (True, 3, None, {}, [])
+
+
+def test_a_change_never_makes_a_row(rows: Any) -> None:
+    """The order of the partition decides between a change and a deletion, wherever batches are cut."""
+    change = rows.data_row("a", width=7, split=SPLIT_TEST, only_known=True)
+    rows.apply(change)
+    assert not rows.store.collections["data_rows"]
+    for batches in ([[deleted("a"), change]], [[deleted("a")], [change]]):
+        rows.apply(rows.data_row("a"), rows.truth("a", "i"), scoped("r", 3, SPLIT_TEST))
+        for batch in batches:
+            assert touched(rows.apply(*batch)) == []
+        assert not rows.row("a")["known"], "truth that hasn't gone yet doesn't make it a row either"
+        rows.apply(row_gone("a", rows.offsets[DATA_ROWS]))
+        assert not rows.store.collections["data_rows"]
+    rows.apply(rows.data_row("a"), change)
+    assert (rows.row("a")["width"], rows.row("a")["split"]) == (7, "test")
+
+
+def test_what_is_cleared_is_empty_and_the_rest_stays(rows: Any) -> None:
+    rows.apply(rows.data_row("a", width=7, height=8, asset_url="a.jpg", ordinal=3, split=SPLIT_TEST))
+    rows.apply(clearing(rows.data_row("a", height=9, only_known=True), "width", "asset_url"))
+    row = rows.row("a")
+    assert [row[each] for each in ("width", "height", "asset_url", "ordinal", "split")] == [None, 9, None, 3, "test"]
+    (refused,) = rows.apply(clearing(rows.data_row("a"), "known")).refused
+    assert "asset_url, height, ordinal, width" in refused.reason
 
 
 def test_rows_end_the_same_in_any_order_of_topics(rows: Any) -> None:

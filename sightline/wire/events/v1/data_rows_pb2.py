@@ -24,17 +24,17 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#sightline/events/v1/data_rows.proto\x12\x13sightline.events.v1\"\xc1\x02\n\x0f\x44\x61taRowUpserted\x12\x12\n\ndataset_id\x18\x01 \x01(\t\x12\x12\n\nglobal_key\x18\x02 \x01(\t\x12\x14\n\x07ordinal\x18\x03 \x01(\x03H\x00\x88\x01\x01\x12\x11\n\tasset_url\x18\x04 \x01(\t\x12\x12\n\x05width\x18\x05 \x01(\rH\x01\x88\x01\x01\x12\x13\n\x06height\x18\x06 \x01(\rH\x02\x88\x01\x01\x12)\n\x05split\x18\x07 \x01(\x0e\x32\x1a.sightline.events.v1.Split\x12\x15\n\rmetadata_json\x18\x08 \x01(\x0c\x12\x10\n\x08only_new\x18\t \x01(\x08\x12\x1a\n\rsource_offset\x18\n \x01(\x03H\x03\x88\x01\x01\x12\x11\n\timport_id\x18\x0b \x01(\tB\n\n\x08_ordinalB\x08\n\x06_widthB\t\n\x07_heightB\x10\n\x0e_source_offset\"K\n\x0e\x44\x61taRowDeleted\x12\x12\n\ndataset_id\x18\x01 \x01(\t\x12\x12\n\nglobal_key\x18\x02 \x01(\t\x12\x11\n\timport_id\x18\x03 \x01(\t*n\n\x05Split\x12\x15\n\x11SPLIT_UNSPECIFIED\x10\x00\x12\x12\n\x0eSPLIT_TRAINING\x10\x01\x12\x14\n\x10SPLIT_VALIDATION\x10\x02\x12\x0e\n\nSPLIT_TEST\x10\x03\x12\x14\n\x10SPLIT_UNASSIGNED\x10\x04\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#sightline/events/v1/data_rows.proto\x12\x13sightline.events.v1\"\xe6\x02\n\x0f\x44\x61taRowUpserted\x12\x12\n\ndataset_id\x18\x01 \x01(\t\x12\x12\n\nglobal_key\x18\x02 \x01(\t\x12\x14\n\x07ordinal\x18\x03 \x01(\x03H\x00\x88\x01\x01\x12\x11\n\tasset_url\x18\x04 \x01(\t\x12\x12\n\x05width\x18\x05 \x01(\rH\x01\x88\x01\x01\x12\x13\n\x06height\x18\x06 \x01(\rH\x02\x88\x01\x01\x12)\n\x05split\x18\x07 \x01(\x0e\x32\x1a.sightline.events.v1.Split\x12\x15\n\rmetadata_json\x18\x08 \x01(\x0c\x12\x10\n\x08only_new\x18\t \x01(\x08\x12\x1a\n\rsource_offset\x18\n \x01(\x03H\x03\x88\x01\x01\x12\x11\n\timport_id\x18\x0b \x01(\t\x12\x12\n\nonly_known\x18\x0c \x01(\x08\x12\x0f\n\x07\x63leared\x18\r \x03(\tB\n\n\x08_ordinalB\x08\n\x06_widthB\t\n\x07_heightB\x10\n\x0e_source_offset\"K\n\x0e\x44\x61taRowDeleted\x12\x12\n\ndataset_id\x18\x01 \x01(\t\x12\x12\n\nglobal_key\x18\x02 \x01(\t\x12\x11\n\timport_id\x18\x03 \x01(\t*n\n\x05Split\x12\x15\n\x11SPLIT_UNSPECIFIED\x10\x00\x12\x12\n\x0eSPLIT_TRAINING\x10\x01\x12\x14\n\x10SPLIT_VALIDATION\x10\x02\x12\x0e\n\nSPLIT_TEST\x10\x03\x12\x14\n\x10SPLIT_UNASSIGNED\x10\x04\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'sightline.events.v1.data_rows_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_SPLIT']._serialized_start=461
-  _globals['_SPLIT']._serialized_end=571
+  _globals['_SPLIT']._serialized_start=498
+  _globals['_SPLIT']._serialized_end=608
   _globals['_DATAROWUPSERTED']._serialized_start=61
-  _globals['_DATAROWUPSERTED']._serialized_end=382
-  _globals['_DATAROWDELETED']._serialized_start=384
-  _globals['_DATAROWDELETED']._serialized_end=459
+  _globals['_DATAROWUPSERTED']._serialized_end=419
+  _globals['_DATAROWDELETED']._serialized_start=421
+  _globals['_DATAROWDELETED']._serialized_end=496
 # @@protoc_insertion_point(module_scope)
