@@ -40,6 +40,7 @@ from services.common.readmodel.generations import (
 )
 from services.common.readmodel.mongo import ReadModel, ReadModelAway, ReadModelError
 from services.common.readmodel.packing import progress_id
+from services.common.readmodel.rebuild_turn import LEASE_SECONDS, Lost, Taken, turn
 from services.common.runtime.settings import Settings
 
 FRESH_SECONDS = 60.0
@@ -54,7 +55,7 @@ Stands = Mapping[tuple[str, int], Progress]
 
 async def rebuild_compare(settings: Settings, report: Report, *, anew: bool = False) -> dict[str, Any]:
     """Make a generation from the log and compare it with the current one, which services may go on writing."""
-    async with _opened(settings) as (log, store):
+    async with _opened(settings) as (log, store), _alone(store, "--compare", anew=anew):
         await _refuse_no_beginning(log)
         generation = await _begin(log, store, anew)
         seen = await _compared(settings, log, store, generation, report)
@@ -75,7 +76,7 @@ async def rebuild_compare(settings: Settings, report: Report, *, anew: bool = Fa
 
 async def rebuild_swap(settings: Settings, report: Report, *, anew: bool = False) -> dict[str, Any]:
     """Make a generation from the log and put it in the place of the current one. The services are stopped."""
-    async with _opened(settings) as (log, store):
+    async with _opened(settings) as (log, store), _alone(store, "--swap", anew=anew):
         await _refuse_users(settings)
         await _refuse_no_beginning(log)
         generation = await _begin(log, store, anew)
@@ -102,10 +103,11 @@ async def rebuild_drop_old(settings: Settings) -> dict[str, Any]:
     """Drop every generation but the current one."""
     store = await _store(settings, prepare=False)
     try:
-        dropped = await other_generations(store.home)
-        for database in dropped:
-            await drop_generation(store.home, database)
-        return {"current": store.database.name, "dropped": list(dropped)}
+        async with _alone(store, "--drop-old"):
+            dropped = await other_generations(store.home)
+            for database in dropped:
+                await drop_generation(store.home, database)
+            return {"current": store.database.name, "dropped": list(dropped)}
     finally:
         await store.close()
 
@@ -123,6 +125,21 @@ async def _opened(settings: Settings) -> AsyncGenerator[tuple[EventLog, ReadMode
             await store.close()
     finally:
         await log.close()
+
+
+@asynccontextmanager
+async def _alone(store: ReadModel, what: str, *, anew: bool = False) -> AsyncGenerator[None]:
+    """One rebuild at a time. `anew` takes over from another, whose generation is dropped then."""
+    try:
+        async with turn(store.home, f"rebuild {what}", force=anew):
+            yield
+    except Taken as error:
+        raise Refusal(
+            f"Another rebuild of this read model runs: {error}. Wait for it, or end it. If its machine is gone, its "
+            f"turn ends within {LEASE_SECONDS} s; --anew takes over at once, and drops what it has made."
+        ) from error
+    except Lost:
+        raise LogError("Another rebuild has taken over (--anew): this one ends, and nothing was swapped.") from None
 
 
 async def _store(

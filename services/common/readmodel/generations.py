@@ -93,7 +93,10 @@ async def swap(home: Database, old: Database, new: str, revs: Mapping[str, int],
                 raise Moved(f"somebody writes to {old.name}")
             named = {"_id": POINTER, "database": new}
             await home[GENERATIONS].replace_one({"_id": POINTER}, named, upsert=True, session=session)
-            await home[GENERATIONS].update_one({"_id": new}, {"$set": {"state": "swapped"}}, session=session)
+            swapped = {"$set": {"state": "swapped"}}
+            made = await home[GENERATIONS].update_one({"_id": new, "state": "building"}, swapped, session=session)
+            if not made.matched_count:
+                raise Moved(f"{new} was dropped by another rebuild")
         except OperationFailure as error:
             if error.code == _WRITE_CONFLICT:
                 raise Moved(f"somebody writes to {old.name}") from error

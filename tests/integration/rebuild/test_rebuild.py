@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import signal
 import sqlite3
 from typing import Any
 
@@ -144,7 +145,8 @@ async def test_14_what_an_outbox_had_to_publish_is_not_lost_by_a_swap(ground: Gr
         assert all(end > before[partition] for partition, end in (await client.log.end_offsets(PREDICTIONS)).items())
         assert await client.store.count("run_rows", {"run_id": story.runs[1]}) == 0
         assert await client.store.get("run_summaries", f"default/{story.runs[1]}") is None
-    assert (await ground.rebuild("--compare"))["equal"]
+    done = await ground.rebuild("--compare")
+    assert done["equal"], done
 
 
 async def test_what_the_services_have_not_handled_is_left_to_them(ground: Ground) -> None:
@@ -195,6 +197,26 @@ async def test_one_that_was_killed_goes_on(ground: Ground, what: str) -> None:
     swapped = await ground.rebuild("--swap")
     async with ground.store() as store:
         assert store.database.name == swapped["current"]
+
+
+async def test_one_at_a_time(ground: Ground) -> None:
+    """Who comes second is told of the first; --anew takes over from it, also while it still lives."""
+    await told(ground, images=60)
+    first = ground.begin("--compare")
+    assert first.stdout is not None
+    assert '"phase": "reading"' in await asyncio.to_thread(first.stdout.readline)
+    first.send_signal(signal.SIGSTOP)
+    for what in ("--compare", "--swap", "--drop-old"):
+        refused = (await ground.said(what))["refused"]
+        assert f"`rebuild --compare`, process {first.pid} on " in refused
+        assert "--anew" in refused
+    done = await ground.rebuild("--compare", "--anew")
+    assert (done["equal"], done["went_on"]) == (True, False)
+    first.send_signal(signal.SIGCONT)
+    out, _ = await asyncio.to_thread(first.communicate, timeout=60)
+    assert first.returncode == 1
+    assert "taken over" in out.splitlines()[-1]
+    assert (await ground.rebuild("--swap"))["current"] == done["rebuilt"]
 
 
 async def test_a_service_that_slept_through_the_swap_writes_nothing_more(ground: Ground) -> None:
