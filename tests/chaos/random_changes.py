@@ -179,6 +179,8 @@ class World:
         self.done: list[str] = []
         self.repeated: set[tuple[str, int, int]] = set()
         """Outboxes that were published once more."""
+        self.failed: list[tuple[str, str, str]] = []
+        """Imports that failed, whose processes only sleep: each with its dataset, and its run if it has one."""
         self.operations = 0
 
     def new(self, prefix: str) -> str:
@@ -324,28 +326,81 @@ class World:
         if begun:
             assert await self.ask(end_import=asks.EndImport(import_id=job)) == 200
 
+    async def fail_import(self) -> None:
+        """An import ends as failed, or with its run. What it has said stays; what it says when it wakes must not."""
+        runs = [id for id, run in self.model.runs.items() if not run.sealed]
+        run = self.dice.choice(runs) if runs and self.dice.random() < 0.6 else ""
+        dataset = self.model.runs[run].dataset if run else self.some_dataset()
+        job = self.new("imp")
+        begin = asks.BeginImport(import_id=job, dataset_id=dataset, run_id=run, format="ndjson")
+        assert await self.ask(begin_import=begin) == 201
+        for key in self.dice.sample(KEYS, self.dice.randrange(3)):
+            if run:
+                await self._predict(run, dataset, key, job, self.dice.choice(["upsert", "replace"]))
+            else:
+                await self._label(dataset, key, job)
+        if run and self.dice.random() < 0.2:
+            assert await self.ask(delete_model_run=asks.DeleteModelRun(run_id=run)) == 200
+            self.model.delete_runs([run])
+        else:
+            assert await self.ask(end_import=asks.EndImport(import_id=job, failure="gone")) == 200
+        self.failed.append((job, dataset, run))
+        await self.wake()
+
+    async def wake(self) -> None:
+        """The process of an import that failed wakes and writes: nothing comes of it."""
+        if not self.failed:
+            return
+        job, dataset, run = self.dice.choice(self.failed)
+        for _ in range(self.dice.randrange(1, 4)):
+            key = self.dice.choice(KEYS)
+            match self.dice.randrange(6):
+                case 0:
+                    gone = DataRowDeleted(dataset_id=dataset, global_key=key, import_id=job)
+                    await self.say_row(f"{PROJECT}/{dataset}/{key}", event(data_row_deleted=gone))
+                case 1:
+                    row = DataRowUpserted(dataset_id=dataset, global_key=key, split=Split.SPLIT_TEST, import_id=job)
+                    await self.say_row(f"{PROJECT}/{dataset}/{key}", event(data_row_upserted=row))
+                case 2:
+                    await self.say_everywhere(ended(job, run=run, dataset=dataset, unlabel_others=not run))
+                case 3 if run:
+                    await self.say_prediction(delete(key, run, [self.uuid() for _ in range(4)], dataset, job))
+                case 3:
+                    await self.say(removed(key, dataset, job))
+                case _ if run:
+                    boxes = [(class_id, box, 0.5) for class_id, box in self.some()]
+                    uuids = [bytes([n]) * 16 for n in range(len(boxes))]
+                    replaces = self.dice.random() < 0.5
+                    said = upsert(key, run, boxes, uuids=uuids, import_id=job, replace=replaces, dataset=dataset)
+                    await self.say_prediction(said)
+                case _:
+                    await self.say(truth(key, self.some_truth(), import_id=job, dataset=dataset))
+
     async def predict(self) -> None:
         run = self.some_run()
         known = self.model.runs.get(run)
         dataset = known.dataset if known and self.dice.random() < 0.95 else self.some_dataset()
         import_id = self.dice.choice(["", "imp_a", "imp_b"])
-        positions = []
         for _ in range(self.dice.randrange(1, 4)):
             key, mode = self.dice.choice(KEYS), self.dice.choice(["upsert", "upsert", "replace", "add"])
-            spoken = [(self.uuid(), c, box, self.dice.choice([0.2, 0.5, 0.7, 0.9, math.nan])) for c, box in self.some()]
-            spoken = list({each[0]: each for each in spoken}.values())
-            said = upsert(
-                key,
-                run,
-                [each[1:] for each in spoken],
-                uuids=[each[0] for each in spoken],
-                import_id=import_id,
-                replace=mode == "replace",
-                add=mode == "add",
-                dataset=dataset,
-            )
-            positions += await self.say_prediction(said)
-            self.model.predict(run, dataset, key, spoken, mode, import_id)
+            await self._predict(run, dataset, key, import_id, mode)
+
+    async def _predict(self, run: str, dataset: str, key: str, import_id: str, mode: str) -> None:
+        spoken = [(self.uuid(), c, box, self.dice.choice([0.2, 0.5, 0.7, 0.9, math.nan])) for c, box in self.some()]
+        spoken = list({each[0]: each for each in spoken}.values())
+        said = upsert(
+            key,
+            run,
+            [each[1:] for each in spoken],
+            uuids=[each[0] for each in spoken],
+            import_id=import_id,
+            replace=mode == "replace",
+            add=mode == "add",
+            dataset=dataset,
+        )
+        positions = await self.say_prediction(said)
+        self.model.predict(run, dataset, key, spoken, mode, import_id)
+        known = self.model.runs.get(run)
         if known and known.accepts_new_rows:
             await self.passed("metrics.rows", *positions)  # it made rows, which what follows may be about
 
@@ -483,7 +538,7 @@ class World:
         *[(predict, 24), (label, 14), (upsert_row, 10), (take_back, 6), (delete_row, 6), (unlabel, 4)],
         *[(import_truth, 4), (end_predictions, 3), (create_run, 6), (delete_run, 2), (seal_or_reopen, 3)],
         *[(commit, 4), (delete_version, 2), (delete_dataset, 1), (create_dataset, 2), (grow_ontology, 1)],
-        *[(repeat, 6), (wrong, 4)],
+        *[(repeat, 6), (wrong, 4), (fail_import, 4), (wake, 4)],
     )
 
     async def do_something(self) -> None:
