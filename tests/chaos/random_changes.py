@@ -455,8 +455,9 @@ class World:
         if not self.model.runs:
             return
         run = self.dice.choice([*self.model.runs])
-        # Nobody need wait: whatever still comes for it, it is gone.
-        await self.ask(wait=self.dice.random() < 0.5, delete_model_run=asks.DeleteModelRun(run_id=run))
+        # Nobody need wait: whatever still comes for it, it is gone. But rows that it makes until then stay.
+        wait = self.dice.random() < 0.5 or self.model.runs[run].accepts_new_rows
+        await self.ask(wait=wait, delete_model_run=asks.DeleteModelRun(run_id=run))
         self.model.delete_runs([run])
 
     async def seal_or_reopen(self) -> None:
@@ -583,7 +584,7 @@ class World:
         documents = await self.store.find(Read("data_rows", {}))
         known = {(d["dataset_id"], d["global_key"]): d["split"] for d in documents if d["known"]}
         expected = {(id, key): row.split for id, ds in self.model.datasets.items() for key, row in ds.rows.items()}
-        assert known == expected
+        assert known == expected, known.items() ^ expected.items()
         assert not {d["dataset_id"] for d in documents} & self.model.deleted_datasets
         truths = await self.store.find(Read("truths", {}))
         assert not {d["dataset_id"] for d in truths} & self.model.deleted_datasets
