@@ -57,6 +57,12 @@ def proposed_id(prefix: str, project_id: str, request: str) -> str:
     return f"{prefix}_{base64.b32encode(digest[:10]).decode().lower()}"
 
 
+def key_reused() -> Problem:
+    """A request that is another one than that which its Idempotency-Key belongs to."""
+    detail = "this Idempotency-Key belongs to another request: use a new one"
+    return Problem(422, "idempotency-key-reused", "not the same request", detail)
+
+
 class Catalog:
     """Asks the catalog. Whichever process decides, the answer is the same."""
 
@@ -94,8 +100,7 @@ class Catalog:
         if decision is None:
             raise Problem(500, "internal", "the request could not be decided", "the dead letters say why")
         if decision["fingerprint"] != fingerprint(request):
-            detail = "this Idempotency-Key belongs to another request: use a new one"
-            raise Problem(422, "idempotency-key-reused", "not the same request", detail)
+            raise key_reused()
         if decision["problem"]:
             # A conflict passes; what is wrong with a request does not.
             headers = {"Retry-After": "2"} if decision["problem"] == "import-open" else None

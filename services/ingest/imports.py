@@ -29,9 +29,9 @@ from services.common.readmodel.outages import OUTAGES
 from services.common.runtime.errors import Problem
 from services.common.runtime.telemetry import ACCEPTED, REJECTED, get_logger
 from services.ingest.accept import in_batches
-from services.ingest.catalog import Catalog, Granted, proposed_id, request_id
+from services.ingest.catalog import Catalog, Granted, key_reused, proposed_id, request_id
 from services.ingest.handlers.decisions import import_body
-from services.ingest.uploads import UploadBroken
+from services.ingest.uploads import Content, UploadBroken
 from sightline.formats.faults import FileBroken, Rejection, Rejections
 from sightline.wire.events.v1.catalog_pb2 import BeginImport, CatalogRequest, EndImport
 
@@ -72,6 +72,8 @@ class Job:
     warnings: Counter[str] = field(default_factory=Counter[str])
     end: EndImport = field(default_factory=EndImport)
     """How the import ends, filled while it runs."""
+    content: Content | None = None
+    """What it reads, where the same request may come again."""
     lease_until: float = 0.0
     """On the monotonic clock."""
     ended: str = ""
@@ -102,6 +104,7 @@ class Job:
             "rejected": self.rejections.count,
             "place": self.place,
             "warnings": dict(self.warnings),
+            "content": self.content.so_far() if self.content else None,
         }
 
 
@@ -130,14 +133,25 @@ class Imports:
         self._log = log
 
     async def carry_out(
-        self, project_id: str, key: str | None, begin: BeginImport, kind: str, work: Callable[[Job], Awaitable[None]]
+        self,
+        project_id: str,
+        key: str | None,
+        begin: BeginImport,
+        kind: str,
+        work: Callable[[Job], Awaitable[None]],
+        content: Content | None = None,
     ) -> Ended:
-        """Begin an import, do its work and end it, however the work ends. `key`: the client's Idempotency-Key."""
+        """Begin an import, do its work and end it, however the work ends.
+
+        `key`: the client's Idempotency-Key. The same request again has the same `content`.
+        """
         request = request_id(key)
         begin.import_id = proposed_id("imp", project_id, request)
         job = await self.begin(project_id, request, begin, kind)
         if isinstance(job, Ended):
+            await self._compare(f"{project_id}/{begin.import_id}", job, content)
             return job
+        job.content = content
         async with self.alive(job):
             try:
                 await work(job)
@@ -226,6 +240,15 @@ class Imports:
             },
             422 if document["state"] == "FAILED" else 200,
         )
+
+    async def _compare(self, id: str, ended: Ended, content: Content | None) -> None:
+        """Refuse another content than that of the import that a request repeats, as far as that one was read."""
+        live = await self._store.get(IMPORT_JOBS.name, id)
+        earlier = live.get("content") if live else None
+        if content is None or earlier is None:
+            return
+        if not await content.is_that(earlier, whole=ended.body["state"] == "FINISHED"):
+            raise key_reused()
 
     @contextlib.asynccontextmanager
     async def alive(self, job: Job) -> AsyncGenerator[None]:

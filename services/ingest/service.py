@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from functools import partial
 from typing import Any, Literal
 
@@ -18,6 +18,7 @@ from services.ingest.import_truth import TruthFormat, TruthImport
 from services.ingest.imports import Ended, Imports
 from services.ingest.steps import Steps
 from services.ingest.truth_upload import inspect_truth
+from services.ingest.uploads import Content
 from sightline.domain.catalog import (
     ClassAsked,
     DatasetAsked,
@@ -218,7 +219,7 @@ class Ingest:
     async def import_rows(self, project: str, dataset_id: str, body: Body, key: Key) -> Ended:
         """Make or change data rows, from NDJSON."""
         begin = BeginImport(dataset_id=dataset_id, format=DATA_ROWS_FORMAT)
-        return await self._imports.carry_out(project, key, begin, "data_row", partial(import_rows, body=body))
+        return await self._import(project, key, begin, "data_row", import_rows, body)
 
     async def import_truth(
         self, project: str, dataset_id: str, body: Body, key: Key, *, format: TruthFormat = "coco"
@@ -226,8 +227,8 @@ class Ingest:
         """Replace the truth of a dataset's draft by that of a COCO file, or that of some rows from NDJSON."""
         await self._steps.before_truth(project, dataset_id, makes_rows=format == "coco")
         begin = BeginImport(dataset_id=dataset_id, format=format)
-        work = partial(self._truth_import.run, body=body, format=format)
-        return await self._imports.carry_out(project, key, begin, "truth", work)
+        work = partial(self._truth_import.run, format=format)
+        return await self._import(project, key, begin, "truth", work, body)
 
     async def inspect_truth(self, body: Body) -> TruthInspection:
         """Say what is in a COCO truth file."""
@@ -246,14 +247,22 @@ class Ingest:
         """Take a run's predictions from COCO results or NDJSON."""
         await self._steps.before_predictions(project, run_id)
         begin = BeginImport(run_id=run_id, mode=MODES[mode], format=format)
-        work = partial(self._prediction_import.run, run_id=run_id, mode=MODES[mode], body=body, format=format)
-        return await self._imports.carry_out(project, key, begin, "prediction", work)
+        work = partial(self._prediction_import.run, run_id=run_id, mode=MODES[mode], format=format)
+        return await self._import(project, key, begin, "prediction", work, body)
 
     async def delete_predictions(self, project: str, run_id: str, body: Body, key: Key) -> Ended:
         """Take predictions of a run back, by uuid."""
         begin = BeginImport(run_id=run_id, format=DELETION_FORMAT)
-        work = partial(self._prediction_deletion.run, run_id=run_id, body=body)
-        return await self._imports.carry_out(project, key, begin, "prediction_deletion", work)
+        work = partial(self._prediction_deletion.run, run_id=run_id)
+        return await self._import(project, key, begin, "prediction_deletion", work, body)
+
+    async def _import(
+        self, project: str, key: Key, begin: BeginImport, kind: str, work: Callable[..., Awaitable[None]], body: Body
+    ) -> Ended:
+        """Carry out an import that reads a body. Only what may be repeated is compared with what was read then."""
+        content = Content(body) if key is not None else None
+        work = partial(work, body=aiter(content or body))
+        return await self._imports.carry_out(project, key, begin, kind, work, content)
 
     async def _ask(self, project: str, key: Key, **what: Any) -> Granted:
         return await self._catalog.ask(project, CatalogRequest(request_id=request_id(key), **what))

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import zlib
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar, cast
+from hashlib import sha256
+from typing import Any, TypeVar, cast
 
 from services.common.runtime.errors import Problem
 from sightline.formats.beginnings import BEGINNING, GZIP, unreadable
@@ -24,6 +25,38 @@ ENCODINGS = ("identity", "gzip")
 
 class UploadBroken(Exception):
     """The client went away in the middle."""
+
+
+class Content:
+    """The content of an upload, unpacked, and what tells it from another once it has gone by."""
+
+    def __init__(self, body: AsyncIterator[bytes]) -> None:
+        self._body = body
+        self._digest = sha256()
+        self._size = 0
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        async for chunk in self._body:
+            self._digest.update(chunk)
+            self._size += len(chunk)
+            yield chunk
+
+    def so_far(self) -> dict[str, Any]:
+        """How much has gone by, and its digest."""
+        return {"bytes": self._size, "sha256": self._digest.hexdigest()}
+
+    async def is_that(self, earlier: Mapping[str, Any], *, whole: bool) -> bool:
+        """Whether this is what went by of an earlier upload; not `whole`: that one was not read to its end."""
+        digest, left = sha256(), int(earlier["bytes"])
+        with contextlib.suppress(FileBroken, UploadBroken):
+            async for chunk in self._body:
+                if whole and len(chunk) > left:
+                    return False
+                digest.update(chunk[:left])
+                left -= min(left, len(chunk))
+                if not left and not whole:
+                    break
+        return not left and digest.hexdigest() == earlier["sha256"]
 
 
 def unpacking(body: AsyncIterator[bytes], encoding: str, limit: int) -> AsyncIterator[bytes]:

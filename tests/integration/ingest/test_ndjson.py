@@ -209,6 +209,37 @@ async def test_a_broken_upload_says_how_far_it_was_taken(world: World, body: byt
     assert (await world.predict(line(), mode="replace"))["accepted"] == 1, "the run is free again"
 
 
+async def test_a_key_belongs_to_one_file(world: World) -> None:
+    async def send(body: bytes, query: str = "", **more: str) -> tuple[int, dict[str, Any]]:
+        headers = {"Idempotency-Key": "k1", **more}
+        answer = await world.stand.http.post(f"{world.predictions_path}{query}", content=body, headers=headers)
+        return answer.status_code, answer.json()
+
+    file = ndjson(line(), line("ü.jpg"))
+    first = await send(file)
+    assert first[0] == 200
+    assert await send(file) == first
+    assert await send(gzip.compress(file), **{"Content-Encoding": "gzip"}) == first, "packed is the same file"
+    others = [(ndjson(line()), ""), (file + b"\n", ""), (b"", ""), (b"PK\x03\x04", ""), (file, "&mode=replace")]
+    for body, query in others:
+        status, problem = await send(body, query)
+        assert (status, problem["type"].rpartition("/")[2]) == (422, "idempotency-key-reused")
+    assert len(await world.said(first[1])) == 2
+
+
+async def test_a_key_of_an_import_that_failed_is_compared_as_far_as_it_was_read(world: World) -> None:
+    whole = ndjson(*[line()] * 3000)
+    broken = gzip.compress(whole)[:-20]
+    headers = {"Idempotency-Key": "k2", "Content-Encoding": "gzip"}
+    first = await world.stand.http.post(world.predictions_path, content=broken, headers=headers)
+    assert first.json()["state"] == "FAILED"
+    again = await world.stand.http.post(world.predictions_path, content=broken, headers=headers)
+    assert (again.status_code, again.json()["job"]) == (422, first.json()["job"])
+    other = gzip.compress(ndjson(line("ü.jpg")))
+    refused = await world.stand.http.post(world.predictions_path, content=other, headers=headers)
+    assert refused.json()["type"].endswith("/idempotency-key-reused")
+
+
 async def test_a_gzip_bomb_stops_at_the_limit(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("services.ingest.rest.imports.unpacking", _limited(5 << 20))
     bomb = gzip.compress(b"\n" * (200 << 20), 1)

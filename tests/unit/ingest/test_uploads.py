@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.common.runtime.errors import Problem
-from services.ingest.uploads import AHEAD, PIECE, UploadBroken, parse_ahead, recognised, unpacking
+from services.ingest.uploads import AHEAD, PIECE, Content, UploadBroken, parse_ahead, recognised, unpacking
 from sightline.formats.faults import FileBroken
 
 MIB = 1 << 20
@@ -134,6 +134,40 @@ async def test_what_is_no_json_is_told_before_it_is_read() -> None:
     with pytest.raises(FileBroken, match="zip archive"):
         await read([b"P", b"K\x03", b"\x04"])
     assert await read([]) == b""
+
+
+async def taken(data: bytes, until: int) -> Content:
+    """A content of which some has gone by."""
+    content = Content(streamed(split(data, [until])))
+    async for chunk in content:
+        if len(chunk) == until:
+            break
+    return content
+
+
+@pytest.mark.parametrize("cuts", [[], [1], [5, 9], range(20)])
+async def test_the_same_content_is_known_however_it_is_cut(cuts: list[int]) -> None:
+    data = b"0123456789" * 2
+    earlier = (await taken(data, len(data))).so_far()
+    others = {data: True, data + b"x": False, data[:-1]: False, b"": False, data[:-1] + b"x": False}
+    for other, same in others.items():
+        assert await Content(streamed(split(other, cuts))).is_that(earlier, whole=True) is same
+
+
+@pytest.mark.parametrize("cuts", [[], [1], [5, 9], range(20)])
+async def test_what_was_not_read_to_its_end_is_compared_as_far_as_it_was(cuts: list[int]) -> None:
+    data = b"0123456789" * 2
+    earlier = (await taken(data, 7)).so_far()
+    assert earlier["bytes"] == 7
+    others = {data: True, data[:7]: True, data[:7] + b"x": True, data[:6]: False, b"x" + data: False}
+    for other, same in others.items():
+        assert await Content(streamed(split(other, cuts))).is_that(earlier, whole=False) is same
+
+
+async def test_a_content_that_can_t_be_read_is_another() -> None:
+    earlier = (await taken(b"[1]", 3)).so_far()
+    assert not await Content(unpacking(streamed([b"[1]"]), "gzip", 9)).is_that(earlier, whole=True)
+    assert await Content(unpacking(streamed([gzip.compress(b"[1]")]), "gzip", 9)).is_that(earlier, whole=True)
 
 
 async def test_blocks_come_in_the_order_of_the_file_and_the_last_of_them() -> None:
