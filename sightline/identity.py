@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import types  # pyright: ignore[reportMissingTypeStubs]
 
-from sightline.arrays import Bits, Ints
+from sightline.arrays import Bits, Bools, Ints
 from sightline.kernel import InBits, InInts, inner, kernel
 
 IDENTITY_BYTES = 16
@@ -31,6 +31,8 @@ _MIX_1, _MIX_2 = np.uint64(0xFF51AFD7ED558CCD), np.uint64(0xC4CEB9FE1A85EC53)
 _33 = np.uint64(33)
 NEXT_LOW, NEXT_HIGH = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F)
 """From the identity of an occurrence to that of the next: what is added to the one word, and goes over the other."""
+
+_STEPS_BACK = np.uint64(pow(int(NEXT_LOW), -1, 1 << 64))
 
 
 def content_identities(class_id: Ints, boxes: npt.NDArray[np.float64], confidence: npt.NDArray[np.float64]) -> Bits:
@@ -51,6 +53,19 @@ def identities_said(class_id: Ints, boxes: npt.NDArray[np.float64], confidence: 
     identities[:, 0] += further * NEXT_LOW
     identities[:, 1] ^= further * NEXT_HIGH
     return identities
+
+
+def made_of_content(
+    identities: npt.NDArray[np.uint8],
+    class_id: Ints,
+    boxes: npt.NDArray[np.float64],
+    confidence: npt.NDArray[np.float64],
+) -> Bools:
+    """Which of the identities, (n, 16) bytes, are those that content makes, of whichever occurrence."""
+    words = np.ascontiguousarray(identities).view(np.uint64).reshape(-1, 2)
+    first = content_identities(class_id, boxes, confidence)
+    occurrence = (words[:, 0] - first[:, 0]) * _STEPS_BACK
+    return words[:, 1] == first[:, 1] ^ (occurrence * NEXT_HIGH)
 
 
 @inner

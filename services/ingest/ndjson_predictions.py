@@ -17,6 +17,7 @@ from sightline.arrays import Bools
 from sightline.formats.faults import Rejection
 from sightline.formats.labelbox import AnnotationBlock, AnnotationReader
 from sightline.formats.uuids import uuid_text
+from sightline.identity import made_of_content
 
 _UNKNOWN_CLASS = (
     "The ontology version of the run has no class of this name: "
@@ -75,7 +76,7 @@ class NdjsonPredictions:
             rejections += _rejected(columns, without_class, "unknown_class", _UNKNOWN_CLASS, "name", hints)
             rejections += _rejected(columns, without_row, "unknown_row", UNKNOWN_ROW, "dataRow.globalKey")
             columns = columns.only(~(without_class | without_row))
-        repeated = repeated_uuids(self._seen, columns.uuid)
+        repeated = repeated_uuids(self._seen, _names(columns))
         if repeated.any():
             rejections += _rejected(columns, repeated, "duplicate_uuid", DUPLICATE_UUID, "uuid")
             columns = columns.only(~repeated)
@@ -107,6 +108,15 @@ class NdjsonPredictions:
                 self.emptied.add(place)
                 self._job.accepted += 1
         return rejections
+
+
+def _names(columns: Columns) -> Uuids | None:
+    """The uuids that name one prediction of the upload. What content makes is the same wherever that content is."""
+    uuid = columns.uuid
+    if uuid is None or not uuid.given.any():
+        return uuid
+    made = made_of_content(uuid.octets, columns.class_id, columns.box, columns.confidence)
+    return Uuids(uuid.octets, uuid.given & ~made)
 
 
 def repeated_uuids(seen: SeenUuids, uuid: Uuids | None) -> Bools:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.e2e.data import assert_answers_equal_pycocotools, generate, write
 from tests.e2e.stack import Stack
 
 
@@ -89,3 +90,27 @@ def test_things_are_made_changed_and_deleted(stack: Stack) -> None:
     stack.json("models", "delete", "nouns", "--yes")
     stack.json("ontologies", "delete", "nouns", "--yes")
     assert stack.run("datasets", "show", "nouns").returncode == 1
+
+
+def test_what_is_exported_is_what_was_imported(stack: Stack, tmp_path: Path) -> None:
+    files = generate(tmp_path / "files", seed=5, images=30)
+    first = stack.json(*files.arguments("exported"), "--wait")
+    lines = tmp_path / "first.ndjson"
+    stack.run("export", "predictions", first["run_id"], "--output", lines)
+    again = ("--dataset", "exported", "--model", "exported", "--run", "again", "--predictions", lines)
+    second = stack.json("import", "ndjson", *again, "--wait", "--strict")
+    assert second["accepted"] == len(files.results)
+    assert stack.json("metrics", "again")["coco"] == stack.json("metrics", first["run_id"])["coco"]
+    assert stack.run("export", "predictions", "again").stdout == lines.read_text(), "the same documents"
+
+    truth, results = tmp_path / "truth.json", tmp_path / "results.json"
+    stack.run("export", "ground-truth", "exported@1", "--format", "coco", "--output", truth)
+    stack.run("export", "predictions", "again", "--format", "coco", "--output", results)
+    out = write(tmp_path / "out", json.loads(truth.read_text()), json.loads(results.read_text()))
+    assert out.expected_numbers == files.expected_numbers
+    assert_answers_equal_pycocotools(stack, second["run_id"], out)
+
+    some = stack.run("export", "predictions", "again", "--min-confidence", "0.9", "--format", "coco").stdout
+    assert len(json.loads(some)) == sum(result["score"] >= 0.9 for result in files.results)
+    assert stack.run("export", "ground-truth", "exported@7", "--output", tmp_path / "none").returncode == 1
+    assert not list(tmp_path.glob("none*"))
