@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,9 @@ from pymongo.errors import PyMongoError
 from sightline.mongod import running_url
 from tests.e2e.data import assert_equal_to_pycocotools, generate
 from tests.e2e.environment import plain_environment
+from tests.e2e.gate import Gate
+from tests.e2e.joining import wait_for_all
+from tests.e2e.middle import MOST, PREDICTIONS, files_in_parts, hold_the_middle
 from tests.e2e.stack import SIGHTLINE, Stack, kill, wait_until
 from tests.e2e.test_log_copy import answers
 
@@ -60,6 +64,27 @@ def test_a_damaged_read_model_is_found_while_the_stack_runs_and_mended_while_it_
     with Stack(data, *log_options) as stack:
         assert answers(stack, run_id) == before
         assert stack.get(f"/v1/imports/{imported['job']}")["measured"]
+
+
+def test_beside_three_metrics_processes_while_an_import_flows(tmp_path: Path) -> None:
+    """Compared while predictions come, swapped in when they have: the numbers are those of the import."""
+    data = tmp_path / "data"
+    files = files_in_parts(tmp_path / "files")
+    with Stack(data, "--metrics-processes", "3") as stack, Gate(stack, PREDICTIONS, MOST) as gate:
+        wait_for_all(stack, "metrics", 3)
+        sending = stack.begin(*files.arguments("flowing"), "--wait", "--json", via=gate.url)
+        run_id = hold_the_middle(stack, gate)["run_id"]
+        with ThreadPoolExecutor(1) as beside:
+            comparing = beside.submit(rebuild, data, "--compare")
+            gate.open()
+            code, done = comparing.result()
+        assert (code, done["equal"], done["services_running"]) == (0, True, True), done
+        said, explained = sending.communicate(timeout=120)
+        assert (sending.returncode, json.loads(said)["run_id"]) == (0, run_id), explained
+    code, swapped = rebuild(data, "--swap")
+    assert (code, swapped["went_on"], swapped["current"]) == (0, True, done["rebuilt"])
+    with Stack(data, "--metrics-processes", "3") as stack:
+        assert_equal_to_pycocotools(stack, run_id, files)
 
 
 def line(data: Path, *options: str) -> tuple[str, ...]:
