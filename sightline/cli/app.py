@@ -194,7 +194,7 @@ def import_ndjson(
     ndjson.refuse_nonsense(wanted)
     with connect(url) as client, progress.Bars() as bars:
         done = ndjson.import_files(client, wanted, bars, wait=wait)
-    show.one(done.answer(), as_json)
+    show.as_json(done.answer()) if as_json else show.imported_lines(done.answer())
     if strict and done.rejections:
         raise Stop(Exit.REJECTED_ITEMS, f"{done.rejections} items were rejected")
 

@@ -22,7 +22,8 @@ def list_(limit: o.Limit = 50, url: o.Url = None, as_json: o.Json = False) -> No
 
     with o.connect(url) as client:
         found = client.first("/v1/run-configs", limit)
-    show.items(found, ("name", "run_config_id", "config"), as_json)
+    none = "no saved configs: `sightline configs create NAME --config JSON` saves one"
+    show.items(found, ("name", "run_config_id", "config"), as_json, none=none)
 
 
 @app.command()

@@ -20,7 +20,8 @@ def list_(limit: o.Limit = 50, url: o.Url = None, as_json: o.Json = False) -> No
 
     with o.connect(url) as client:
         found = client.first("/v1/datasets", limit)
-    show.items(found, ("name", "dataset_id", "ontology_id", "draft"), as_json)
+    none = "no datasets: `sightline datasets create NAME --ontology ONTOLOGY` makes one, imports too"
+    show.items(found, ("name", "dataset_id", "ontology_id", "draft"), as_json, none=none)
 
 
 @app.command()
@@ -120,4 +121,9 @@ def compare(
         found = find_dataset(client, dataset)
         path = f"/v1/datasets/{found.dataset_id}/versions:compare"
         items = client.first(path, limit, **{"from": before, "to": after})
-    show.items(items, ("global_key", "change", "annotations_before", "annotations_after"), as_json)
+    show.items(
+        items,
+        ("global_key", "change", "annotations_before", "annotations_after"),
+        as_json,
+        none="no row's truth differs",
+    )

@@ -188,6 +188,9 @@ def _filter(
 
 
 def _show_list(letters: Sequence[JsonObject]) -> None:
+    if not letters:
+        typer.echo("no such dead letters", err=True)
+        return
     rows = [
         (
             letter["dead_letter_id"],

@@ -26,6 +26,6 @@ def errors(
     if as_json:
         show.as_ndjson(items)
     else:
-        show.items(items[:limit], ("number", "where", "code", "message", "uuid"), False)
+        show.items(items[:limit], ("number", "where", "code", "message", "uuid"), False, none="nothing was left out")
         if len(items) > limit:
             typer.echo(f"and {len(items) - limit} more: --limit or --json", err=True)

@@ -16,7 +16,8 @@ def list_(limit: o.Limit = 50, url: o.Url = None, as_json: o.Json = False) -> No
 
     with o.connect(url) as client:
         found = client.first("/v1/models", limit)
-    show.items(found, ("name", "model_id", "ontology_id"), as_json)
+    none = "no models: `sightline models create NAME --ontology ONTOLOGY` makes one, imports too"
+    show.items(found, ("name", "model_id", "ontology_id"), as_json, none=none)
 
 
 @app.command()

@@ -20,7 +20,8 @@ def list_(limit: o.Limit = 50, url: o.Url = None, as_json: o.Json = False) -> No
 
     with o.connect(url) as client:
         found = client.first("/v1/ontologies", limit)
-    show.items(found, ("name", "ontology_id", "version", "classes"), as_json)
+    none = "no ontologies: `sightline ontologies create NAME CLASS...` makes one, imports too"
+    show.items(found, ("name", "ontology_id", "version", "classes"), as_json, none=none)
 
 
 @app.command()

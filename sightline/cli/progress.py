@@ -27,17 +27,18 @@ class Bars:
         )
 
     def __enter__(self) -> Self:
-        self._progress.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._progress.stop()
+        if self._progress.tasks:
+            self._progress.stop()
 
     @contextmanager
     def step(self, title: str, total: int | None = None) -> Generator[Advance]:
         """A step; call what it gives with how much of `total` is done."""
+        self._progress.start()
         task = self._progress.add_task(title, total=total)
         yield lambda done: self._progress.update(task, completed=done)
         whole = total or 1

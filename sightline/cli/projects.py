@@ -22,7 +22,8 @@ def list_(limit: o.Limit = 50, url: o.Url = None, as_json: o.Json = False) -> No
 
     with o.connect(url) as client:
         found = client.first("/v1/projects", limit)
-    show.items(found, ("name", "project_id", "current", "description"), as_json)
+    none = "no projects"
+    show.items(found, ("name", "project_id", "current", "description"), as_json, none=none)
 
 
 @app.command()

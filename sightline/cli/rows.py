@@ -59,7 +59,8 @@ def list_(
     with o.connect(url) as client:
         path = f"/v1/datasets/{find_dataset(client, dataset).dataset_id}/data-rows"
         found = client.first(path, limit, q=prefix, split=split, labelled=labelled, version=version)
-    show.items(found, ("global_key", "split", "width", "height", "labelled", "asset_url"), as_json)
+    none = "no such data rows: `sightline rows add` or `sightline import ndjson --rows FILE` makes some"
+    show.items(found, ("global_key", "split", "width", "height", "labelled", "asset_url"), as_json, none=none)
 
 
 @app.command()

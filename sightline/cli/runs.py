@@ -46,7 +46,7 @@ def show(run: o.RunName, url: o.Url = None, as_json: o.Json = False) -> None:
 
     with o.connect(url) as client:
         answer = client.ask(f"/v1/model-runs/{find_run(client, run).run_id}")
-    show.one(answer, as_json)
+    show.as_json(answer) if as_json else show.run(answer)
 
 
 @app.command()

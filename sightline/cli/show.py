@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 JsonObject = Mapping[str, Any]
 
 _PIPED_WIDTH = 160
+_TIME = "_unix_ms"
 _COUNTS = ("support", "true_positive_count", "false_positive_count", "false_negative_count")
 _RATIOS = ("precision", "recall", "f1")
 _COCO_LINES = (
@@ -37,6 +38,11 @@ def as_json(answer: object) -> None:
     sys.stdout.write("\n")
 
 
+def nothing(message: str) -> None:
+    """Says on stderr why there is nothing to show."""
+    Console(stderr=True, highlight=False, soft_wrap=True).print(message, markup=False)
+
+
 def imported(done: Imported) -> None:
     """What an import has made."""
     run, job = done.run, done.job
@@ -48,6 +54,9 @@ def imported(done: Imported) -> None:
 
 def runs(found: Sequence[JsonObject]) -> None:
     """The list of runs."""
+    if not found:
+        nothing("no runs: `sightline import coco` makes one from files, `sightline runs create` an empty one")
+        return
     table = _table("Run", "Id", "Dataset version")
     for heading in ("Rows", "Predictions", "mAP", "mAP 50", "mAR 100"):
         table.add_column(heading, justify="right")
@@ -63,8 +72,35 @@ def runs(found: Sequence[JsonObject]) -> None:
             rows,
             _number(summary.get("predictions")),
             *(_number(coco.get(name)) for name in ("map", "map_50", "mar_100")),
-            time.strftime("%Y-%m-%d %H:%M", time.localtime(run["created_unix_ms"] / 1000)),
+            _moment(run["created_unix_ms"]),
         )
+    _console().print(table)
+
+
+def run(answer: JsonObject) -> None:
+    """A run: what it is measured on, how it was made, what it is worth, and how fresh that is."""
+    summary: JsonObject | None = answer["summary"]
+    freshness: JsonObject = answer["freshness"]
+    shown = {name: value for name, value in answer.items() if name not in ("summary", "freshness")}
+    if summary is None:
+        one({**shown, "measured": "not yet"}, False)
+        return
+    rows = f"{summary['rows_predicted']} of {summary['rows_in_scope']}"
+    state = "changed since" if freshness["coco_behind"] else "up to date"
+    counts = {name: summary[name] for name in ("predictions", "truths")}
+    measured = f"{_moment(summary['computed_unix_ms'])}, {state}"
+    one({**shown, "rows_predicted": rows, **counts, "measured": measured}, False)
+    _coco(_console(), summary["coco"])
+
+
+def imported_lines(answer: JsonObject) -> None:
+    """What an import of lines has made, file by file."""
+    one({name: value for name, value in answer.items() if name.endswith("_id") or name == "dataset_version"}, False)
+    table = _table("File", "Import")
+    for heading in ("Accepted", "Rejected"):
+        table.add_column(heading, justify="right")
+    for what, job in answer["imports"].items():
+        table.add_row(what, job["job"], *_numbers(job, ("accepted", "rejected")))
     _console().print(table)
 
 
@@ -75,8 +111,7 @@ def metrics(run: Run, answer: JsonObject) -> None:
     at = "nothing predicted" if confidence is None else f"confidence ≥ {confidence:g}"
     console.print(f"{run.name} ({run.run_id}), dataset version {run.dataset_version}; IoU ≥ {answer['iou']:g}, {at}")
     coco: JsonObject = answer["coco"]
-    for precision, recall in _COCO_LINES:
-        console.print(f"  {precision:<10} {_number(coco[precision]):>6}   {recall:<10} {_number(coco[recall]):>6}")
+    _coco(console, coco)
     table = _table("Class")
     for name in (*_COUNTS, *_RATIOS, "AP"):
         table.add_column(_HEADINGS.get(name, name), justify="right")
@@ -93,8 +128,18 @@ def metrics(run: Run, answer: JsonObject) -> None:
         console.print("COCO numbers are a little older than the counts: the next are on their way")
 
 
+def _coco(console: Console, numbers: JsonObject) -> None:
+    for precision, recall in _COCO_LINES:
+        console.print(
+            f"  {precision:<10} {_number(numbers[precision]):>6}   {recall:<10} {_number(numbers[recall]):>6}"
+        )
+
+
 def rows(found: Sequence[JsonObject]) -> None:
     """Rows of a run."""
+    if not found:
+        nothing("no such rows: it has none that are labelled, or none of this kind")
+        return
     counts = ("predictions", "truths", "tp", "fp", "fn", "iou", "confidence", "precision", "recall", "f1")
     table = _table("Row", "Split")
     for name in counts:
@@ -234,14 +279,17 @@ def as_ndjson(items: Iterable[JsonObject]) -> None:
         sys.stdout.write(json.dumps(item, allow_nan=False, ensure_ascii=False) + "\n")
 
 
-def items(found: Sequence[JsonObject], columns: Sequence[str], json_wanted: bool) -> None:
-    """A list of anything."""
+def items(found: Sequence[JsonObject], columns: Sequence[str], json_wanted: bool, *, none: str) -> None:
+    """A list of anything; `none` says to people that it is empty, and what to do about it."""
     if json_wanted:
         as_json({"items": found})
         return
+    if not found:
+        nothing(none)
+        return
     table = _table(*(column.replace("_", " ").capitalize() for column in columns))
     for item in found:
-        table.add_row(*(_words(item.get(column)) for column in columns))
+        table.add_row(*(_words(column, item.get(column)) for column in columns))
     _console().print(table)
 
 
@@ -253,20 +301,22 @@ def one(answer: JsonObject, json_wanted: bool) -> None:
     table = _table("", "")
     table.show_header = False
     for name, value in answer.items():
-        table.add_row(name.replace("_", " "), _words(value))
+        table.add_row(name.removesuffix(_TIME).replace("_", " "), _words(name, value))
     _console().print(table)
 
 
-def struct(said: Struct, json_wanted: bool) -> None:
-    """One of what the server answers with."""
+def struct(said: Struct, json_wanted: bool, *leave_out: str) -> None:
+    """One of what the server answers with. To people, what it doesn't say is left out."""
     import msgspec
 
-    one(msgspec.to_builtins(said), json_wanted)
+    answer: dict[str, Any] = msgspec.to_builtins(said)
+    empty = [name for name, value in answer.items() if value is None and not json_wanted]
+    one({name: value for name, value in answer.items() if name not in (*empty, *leave_out)}, json_wanted)
 
 
 def thing(found: Thing[Any, Any], json_wanted: bool) -> None:
-    """A thing of the server."""
-    struct(found.facts, json_wanted)
+    """A thing of the server that was made or changed. A run's numbers are not part of that answer."""
+    struct(found.facts, json_wanted, "summary")
 
 
 def job(done: ImportJob, json_wanted: bool) -> None:
@@ -277,11 +327,17 @@ def job(done: ImportJob, json_wanted: bool) -> None:
     _console().print(f"{done.accepted} accepted, {done.rejected} rejected (import {done.job})")
 
 
-def _words(value: Any) -> str:
+def _moment(unix_ms: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M", time.localtime(unix_ms / 1000))
+
+
+def _words(name: str, value: Any) -> str:
     """A value in a table."""
     match value:
         case None:
             return "–"
+        case int() if name.endswith(_TIME):
+            return _moment(value)
         case bool():
             return "yes" if value else "no"
         case [{"name": _}, *_]:

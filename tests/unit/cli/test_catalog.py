@@ -73,6 +73,14 @@ def run(*arguments: str, **more: Any) -> Any:
 
 
 @pytest.mark.usefixtures("asked")
+def test_an_empty_list_says_what_makes_one() -> None:
+    done = run("ontologies", "list")
+    assert (done.exit_code, done.stdout) == (0, "")
+    assert "sightline ontologies create" in done.stderr
+    assert json.loads(run("ontologies", "list", "--json").stdout) == {"items": []}
+
+
+@pytest.mark.usefixtures("asked")
 def test_runs_alone_lists_them() -> None:
     for command in (("runs", "--json"), ("runs", "list", "--json")):
         assert json.loads(run(*command).stdout)["items"][0]["run_id"] == "run_1"

@@ -64,6 +64,40 @@ def test_what_makes_no_sense_is_refused(arguments: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["runs", "--json"], Exit.NO_SERVER, "sightline up"),
+        (["runs", "--nonsense", "--json"], Exit.REFUSED, "--nonsense"),
+        (["datasets", "create", "--json"], Exit.REFUSED, "NAME"),
+        (["import", "ndjson", "--dataset", "d", "--json"], Exit.REFUSED, "--rows"),
+    ],
+)
+def test_errors_are_json_too(arguments: list[str], code: Exit, said: str) -> None:
+    done = run(*arguments)
+    error = json.loads(done.stdout)["error"]
+    assert (done.returncode, error["exit_code"], error["problem"]) == (code, code, None)
+    assert said in error["message"]
+    assert done.stderr == f"sightline: {error['message']}\n"
+
+
+def test_a_problem_comes_with_its_json_the_id_in_the_way_and_the_command_that_helps(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    problem = {"title": "taken", "existing_id": "ds_1", "next": {"command": "sightline datasets list"}}
+
+    def fail(**_: object) -> None:
+        raise ApiError(409, problem)
+
+    monkeypatch.setattr("sightline.cli.app.app", fail)
+    monkeypatch.setattr(sys, "argv", ["sightline", "datasets", "create", "d", "--json"])
+    with pytest.raises(SystemExit):
+        outcome.main()
+    said = capsys.readouterr()
+    assert said.err == "sightline: taken (ds_1): `sightline datasets list`\n"
+    assert json.loads(said.out)["error"]["problem"] == problem
+
+
+@pytest.mark.parametrize(
     ("error", "code"),
     [
         (Stop(Exit.REJECTED_ITEMS, "some"), Exit.REJECTED_ITEMS),
@@ -81,7 +115,7 @@ def test_what_makes_no_sense_is_refused(arguments: list[str]) -> None:
 def test_every_error_has_its_exit_code_and_no_traceback(
     error: Exception, code: Exit, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def fail() -> None:
+    def fail(**_: object) -> None:
         raise error
 
     monkeypatch.setattr("sightline.cli.app.app", fail)
