@@ -33,6 +33,8 @@ app.add_typer(export.app, name="export")
 app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(log.app, name="log")
 
+_STOPPED = "sightline: stopped; to finish, send the same files again"
+
 
 def _version(wanted: bool) -> None:
     if wanted:
@@ -138,7 +140,7 @@ def import_coco(
     """
     from sightline.cli import coco, progress, show
 
-    with connect(url) as client, progress.Bars() as bars:
+    with connect(url) as client, progress.Bars(stopped=_STOPPED) as bars:
         done = coco.import_files(client, coco.Wanted(ground_truth, predictions, dataset, model, run), bars, wait=wait)
     if as_json:
         show.as_json(done.answer())
@@ -192,7 +194,7 @@ def import_ndjson(
 
     wanted = ndjson.Wanted(dataset, rows, ground_truth, predictions, model, run, tuple(classes or ()), replace)
     ndjson.refuse_nonsense(wanted)
-    with connect(url) as client, progress.Bars() as bars:
+    with connect(url) as client, progress.Bars(stopped=_STOPPED) as bars:
         done = ndjson.import_files(client, wanted, bars, wait=wait)
     show.as_json(done.answer()) if as_json else show.imported_lines(done.answer())
     if strict and done.rejections:

@@ -282,6 +282,8 @@ def wait_until_measured(client: Client, job: ImportJob, steps: Steps) -> None:
                 if client.import_job(job.job, wait=_POLL_SECONDS).measured:
                     return
                 last_answer = time.monotonic()
+                if job.run_id:
+                    client.run(job.run_id)  # of a run that was deleted nothing is ever measured
             except (Unreachable, ConnectionLost, ApiError) as error:
                 lasting = isinstance(error, ApiError) and error.status < 500
                 if lasting or time.monotonic() - last_answer > _ABSENCE_SECONDS:

@@ -55,7 +55,7 @@ def _told(error: Exception) -> tuple[Exit, str]:
     # Only now: `--help` needs none of it.
     from typer import Abort
 
-    from sightline.client import ApiError, SightlineError, Unreachable
+    from sightline.client import ApiError, InvalidAddress, SightlineError, Unreachable
 
     match error:
         case Stop():
@@ -64,6 +64,8 @@ def _told(error: Exception) -> tuple[Exit, str]:
             return Exit.REFUSED, said
         case Abort():
             return Exit.FAILURE, "ended"
+        case InvalidAddress():
+            return Exit.REFUSED, str(error)
         case Unreachable():
             return Exit.NO_SERVER, f"{error}: start one with `sightline up`, or name another by SIGHTLINE_URL or --url"
         case ApiError() if error.status >= 500:

@@ -14,9 +14,10 @@ Advance = Callable[[int], None]
 
 
 class Bars:
-    """A bar for each step, one below the other."""
+    """A bar for each step, one below the other. `stopped`: what to say after Ctrl-C."""
 
-    def __init__(self, console: Console | None = None) -> None:
+    def __init__(self, console: Console | None = None, *, stopped: str = "") -> None:
+        self._stopped = stopped
         self._console = console or Console(stderr=True, highlight=False, soft_wrap=True)
         self._progress = Progress(
             TextColumn("{task.description:<20}"),
@@ -34,6 +35,8 @@ class Bars:
     ) -> None:
         if self._progress.tasks:
             self._progress.stop()
+        if self._stopped and kind is KeyboardInterrupt:
+            self.note(self._stopped)
 
     @contextmanager
     def step(self, title: str, total: int | None = None) -> Generator[Advance]:

@@ -42,7 +42,7 @@ from sightline.client.awaiting import (
     AsyncRun,
 )
 from sightline.client.blocking import Client, Dataset, Job, Model, Ontology, Project, Run
-from sightline.client.errors import ApiError, ConnectionLost, MissingExtra, SightlineError, Unreachable
+from sightline.client.errors import ApiError, ConnectionLost, InvalidAddress, MissingExtra, SightlineError, Unreachable
 from sightline.client.retrying import Retries
 from sightline.client.transports import DEFAULT_URL, URL_VARIABLE
 
@@ -63,6 +63,7 @@ __all__ = [
     "Dataset",
     "DatasetVersion",
     "ImportJob",
+    "InvalidAddress",
     "Job",
     "JsonObject",
     "MissingExtra",

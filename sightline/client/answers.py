@@ -118,6 +118,7 @@ class ImportJob(Struct, frozen=True):
     state: Literal["RUNNING", "FINISHED", "FAILED"]
     accepted: int
     rejected: int
+    run_id: str | None = None
     dataset_version: int | None = None
     failure: str | None = None
     measured: bool | None = None

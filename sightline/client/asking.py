@@ -89,7 +89,7 @@ class Page(msgspec.Struct, frozen=True):
     next_page_token: str | None = None
 
 
-def get(path: str, kind: type[T], **parameters: Parameter) -> Call[T]:
+def get(path: str, kind: type[T] | None = None, **parameters: Parameter) -> Call[T]:
     """A question."""
     return Call("GET", path, kind, parameters)
 

@@ -10,6 +10,13 @@ class SightlineError(Exception):
     """Something went wrong that the message explains."""
 
 
+class InvalidAddress(SightlineError, ValueError):
+    """What was said of where the server is, is no address. Nothing was sent."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(f"{url!r} is no address of a server: it looks like http://127.0.0.1:8790")
+
+
 class Unreachable(SightlineError):
     """No server takes connections at the address. Nothing was sent."""
 

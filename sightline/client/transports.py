@@ -11,7 +11,7 @@ from typing import Any, NoReturn, TypeVar
 import httpx
 
 from sightline.client.asking import Body, Call, Flow, Pause, decoded, refused
-from sightline.client.errors import ConnectionLost, SightlineError, Unreachable
+from sightline.client.errors import ConnectionLost, InvalidAddress, SightlineError, Unreachable
 from sightline.client.retrying import Retries
 
 T = TypeVar("T")
@@ -27,7 +27,14 @@ _UPLOAD = httpx.Timeout(900.0, connect=5.0)
 
 def address(url: str | None) -> str:
     """Where the server is: as said, as the environment says, or on this machine."""
-    return (url or os.environ.get(URL_VARIABLE) or DEFAULT_URL).rstrip("/")
+    said = url or os.environ.get(URL_VARIABLE) or DEFAULT_URL
+    try:
+        found = httpx.URL(said)
+    except httpx.InvalidURL as error:
+        raise InvalidAddress(said) from error
+    if found.scheme not in ("http", "https") or not found.host:
+        raise InvalidAddress(said)
+    return said.rstrip("/")
 
 
 class Blocking:

@@ -10,7 +10,7 @@ import msgspec
 from sightline.client import bars
 from sightline.client.answers import ImportJob, Rejection
 from sightline.client.asking import Flow, get
-from sightline.client.errors import SightlineError
+from sightline.client.errors import ApiError, SightlineError
 from sightline.client.things import JobThing, Thing
 
 POLL_SECONDS = 10.0
@@ -39,6 +39,18 @@ def wait(job: JobThing[Any], timeout: float | None = None) -> Flow[None]:
                 return
             if ends is not None and time.monotonic() >= ends:
                 raise SightlineError(f"the import {job.job} is not measured after {timeout:g} s")
+            if job.facts.run_id is not None and not (yield from _is_there(job.facts.run_id)):
+                raise SightlineError(f"the import {job.job} is never measured: its run was deleted")
+
+
+def _is_there(run_id: str) -> Flow[bool]:
+    try:
+        yield get(f"/v1/model-runs/{run_id}")
+    except ApiError as error:
+        if error.status != 404:
+            raise
+        return False
+    return True
 
 
 def errors_of(server: Thing[Any, Any], job: str) -> Flow[list[Rejection]]:

@@ -7,7 +7,7 @@ from urllib.parse import unquote
 import httpx
 import pytest
 
-from sightline.client import ApiError, Client, ConnectionLost, SightlineError, Unreachable
+from sightline.client import ApiError, Client, ConnectionLost, InvalidAddress, SightlineError, Unreachable
 from sightline.client.asking import part
 
 
@@ -97,3 +97,36 @@ def test_a_key_stays_one_part_of_the_path(key: str) -> None:
     *_, last = asked[0].decode().split("/")
     assert asked[0].count(b"/") == 2
     assert unquote(last) == key
+
+
+@pytest.mark.parametrize("url", ["foo", "localhost:8790", "ftp://host", "http://", "http://[::1"])
+def test_what_is_no_address_is_said_at_once(url: str) -> None:
+    with pytest.raises(InvalidAddress, match="no address"):
+        Client(url)
+
+
+def test_an_import_whose_run_was_deleted_is_not_waited_for() -> None:
+    job = {"job": "imp_1", "state": "FINISHED", "accepted": 1, "rejected": 0, "run_id": "run_1", "measured": False}
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        gone = request.url.path == "/v1/model-runs/run_1"
+        return httpx.Response(404, json={"title": "no such model run"}) if gone else httpx.Response(200, json=job)
+
+    with client(answer) as it, pytest.raises(SightlineError, match="its run was deleted"):
+        it.job("imp_1").wait()
+
+
+def test_a_run_is_waited_for_until_its_numbers_are_up_to_date() -> None:
+    run = {"run_id": "run_1", "name": "n", "model_id": "m", "dataset_id": "d", "dataset_version": 1}
+    states = [(None, False), ({}, True), ({}, False)]
+
+    def answer(_request: httpx.Request) -> httpx.Response:
+        summary, behind = states[0] if len(states) == 1 else states.pop(0)
+        return httpx.Response(200, json={**run, "summary": summary, "freshness": {"coco_behind": behind}})
+
+    with client(answer) as it:
+        it.run("run_1").wait(10)
+        assert len(states) == 1
+        states[0] = ({}, True)
+        with pytest.raises(SightlineError, match="not measured after 0 s"):
+            it.run("run_1").wait(0)
