@@ -18,7 +18,7 @@ from services.common.eventlog.clock import Clock
 from services.common.eventlog.handling import Handler
 from services.common.eventlog.metrics import LoopMetrics
 from services.common.eventlog.partition import Limits, Loader, LoopContext, Pacing, PartitionOwner, WrongLog
-from services.common.eventlog.port import EventLog, LogError, Position
+from services.common.eventlog.port import EventLog, LogError, Position, TopicMismatch
 from services.common.progress import ProgressStore
 
 __all__ = ["Limits", "Loader", "Pacing", "RunLoop", "WrongLog"]
@@ -225,6 +225,7 @@ class RunLoop:
     async def _watch_lag(self) -> None:
         while not self._stopping.is_set():
             try:
+                await self._log.verify()
                 for topic in self._topics:
                     ends = await self._log.end_offsets(topic)
                     for partition, (owner, _) in self._owners.items():
@@ -233,6 +234,8 @@ class RunLoop:
                         lag = ends[partition] - owner.offsets.get(topic, 0)
                         self._metrics.lag(self.group, topic, partition, lag)
                 self._away = None
+            except TopicMismatch:
+                raise
             except LogError as error:
                 self._away = f"the log is away: {error}"
                 logger.info("%s: the lag is not known: %s", self.group, error)

@@ -56,7 +56,14 @@ from services.common.eventlog.kafka_cluster import KafkaCluster
 from services.common.eventlog.kafka_consumer import KafkaConsumer, PlacesCallback
 from services.common.eventlog.kafka_headers import mend_names
 from services.common.eventlog.kafka_looking import Group, KafkaLook
-from services.common.eventlog.kafka_topics import IDENTITY, SLACK_BYTES, FoundTopic, differences, wanted_configs
+from services.common.eventlog.kafka_topics import (
+    IDENTITY,
+    SLACK_BYTES,
+    FoundTopic,
+    differences,
+    topics_gone,
+    wanted_configs,
+)
 from services.common.eventlog.partitioner import partition_of
 from services.common.eventlog.port import (
     Consumer,
@@ -84,6 +91,9 @@ LOOK_SECONDS = 3.0
 LEAVE_SECONDS = 2.0
 HEARTBEAT_SECONDS = 0.5
 """A member hears of a rebalance by its next heartbeat."""
+
+SURE_SECONDS = 2.0
+"""Topics are gone when they still are after so long: a broker that has just started may not know all yet."""
 
 BATCH_BYTES = 256 << 10
 FETCH_BYTES = 8 << 20
@@ -185,6 +195,24 @@ class KafkaLog(EventLog):
             await self._appender.append([(place, message)])  # of several who do this at once, the first wins
         (record,) = await self._read(place, IDENTITY.name, 0, 1, 1)
         return record.value.decode()
+
+    @override
+    async def verify(self) -> None:
+        if gone := await self._gone():
+            await asyncio.sleep(SURE_SECONDS)
+            gone &= await self._gone()
+        if gone:
+            raise TopicMismatch(topics_gone(sorted(gone), self.cluster.bootstrap_servers))
+
+    async def _gone(self) -> set[str]:
+        """Topics that a broker doesn't know, though it answers."""
+        if self._admin is None:
+            raise self._not_open()
+        names = [self._real(name) for name in (*self.topics, IDENTITY.name)]
+        async with self._speaking("tell its topics"):
+            # By name: a cluster may have thousands. And so that asking doesn't make them.
+            answer: Any = await self._admin._send_request(MetadataRequest(names, allow_auto_topic_creation=False))
+        return {name for code, name, *_ in answer.topics if for_code(code) is UnknownTopicOrPartitionError}
 
     @property
     @override

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from services.common.eventlog.kafka_cluster import KafkaCluster
@@ -86,3 +86,13 @@ def _suffices(key: str, wanted: str, configs: Mapping[str, str]) -> bool:
     if value is not None and key in AT_LEAST:
         return int(value) >= int(wanted)
     return value == wanted
+
+
+def topics_gone(names: Sequence[str], servers: str) -> str:
+    """What to do when topics were deleted under running services."""
+    return (
+        f"Topics at {servers} were deleted, with all that was on them: {', '.join(names)}. Stop all services, before "
+        "one makes them anew, empty. With a copy of the log: `sightline log copy --from COPY --to "
+        f"kafka://{servers}/NEW_PREFIX`; without, a new prefix, and the files sent again. Then start all with "
+        "SIGHTLINE_KAFKA_TOPIC_PREFIX=NEW_PREFIX and SIGHTLINE_MONGO_DATABASE=NEW_NAME."
+    )

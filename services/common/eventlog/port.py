@@ -143,6 +143,9 @@ class EventLog(ABC):
     def log_id(self) -> str:
         """The id that the log got when its topics were made."""
 
+    async def verify(self) -> None:  # noqa: B027 - most logs can't lose topics
+        """Raise `TopicMismatch` where a topic that it was opened with is gone: no waiting brings it back."""
+
     @abstractmethod
     async def append(self, messages: Sequence[Message]) -> Sequence[Position]:
         """Append in order, durably; concurrent calls may interleave. All or nothing on `MessageTooLarge`."""
