@@ -48,12 +48,14 @@ def guess(path: Path) -> Format:
 
 
 def file(path: Path, sent: Sent | None = None, *, format: Format = "coco") -> Body:
-    """A file as it is. One that is gzipped says so."""
+    """A file as it is. One that is gzipped says so. A pipe can be read once, and its size is not known."""
     headers = dict(_NDJSON if format == "ndjson" else _JSON)
-    headers["Content-Length"] = str(path.stat().st_size)
-    with path.open("rb") as stream:
-        if stream.read(2) == _GZIP:
-            headers["Content-Encoding"] = "gzip"
+    once = not path.is_file()
+    if not once:
+        headers["Content-Length"] = str(path.stat().st_size)
+        with path.open("rb") as stream:
+            if stream.read(2) == _GZIP:
+                headers["Content-Encoding"] = "gzip"
 
     def chunks() -> Iterator[bytes]:
         done = 0
@@ -64,7 +66,7 @@ def file(path: Path, sent: Sent | None = None, *, format: Format = "coco") -> Bo
                 if sent is not None:
                     sent(done)
 
-    return Body(chunks, headers)
+    return Body(chunks, headers, once)
 
 
 def lines(items: Iterable[object], sent: Sent | None = None, *, gzip: bool = False) -> Body:

@@ -38,6 +38,7 @@ _SPACE = b" \t\r\n"
 _LIST_OF_OBJECTS = re.compile(rb"\[\s*(\{|\Z)")
 _COCO_RESULT = re.compile(rb'\[\s*\{[^{}]*"(image_id|category_id)"')
 _COCO_TRUTH = re.compile(rb'\{\s*"(images|annotations|categories|licenses|info)"\s*:\s*[\[{]')
+_ANNOTATION = re.compile(rb'\{[^{}\[\]\n]*"(dataRow|global_key)"\s*:')
 _OVER_LINES = re.compile(rb'\{[ \t\r]*\n\s*"')
 _SEPARATORS = re.compile(rb"[,;\t]")
 
@@ -54,7 +55,11 @@ def unreadable(beginning: bytes, *, lines: bool) -> str | None:
         return "The file is XML or HTML: send COCO or NDJSON."
     if _is_table(text):
         return f"The file is a CSV: {_TABLE}."
-    return _not_lines(text) if lines else None
+    if lines:
+        return _not_lines(text)
+    if _ANNOTATION.match(text):
+        return "The file is NDJSON: send it with Content-Type: application/x-ndjson, or by `sightline import ndjson`."
+    return None
 
 
 def _not_lines(text: bytes) -> str | None:

@@ -1,6 +1,7 @@
 """From arrays, tables and dicts to lines, and back to arrays and tables."""
 
 import json
+import os
 import subprocess
 import sys
 import zlib
@@ -167,3 +168,13 @@ def test_the_client_loads_no_arrays_and_no_tables_before_they_are_asked_for() ->
     watch = "import sys, sightline; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", watch], capture_output=True, text=True, check=True)
     assert not set(done.stdout.split()) & {"httpx", "msgspec"}
+
+
+def test_a_pipe_is_read_once_and_to_its_end(tmp_path: Path) -> None:
+    pipe = tmp_path / "rows.ndjson"
+    os.mkfifo(pipe)
+    body = sources.file(pipe, format="ndjson")
+    assert body.once
+    assert "Content-Length" not in body.headers
+    with subprocess.Popen(["/bin/sh", "-c", f"printf '{{}}' > {pipe}"]):
+        assert b"".join(body.chunks()) == b"{}"

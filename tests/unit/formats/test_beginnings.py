@@ -55,6 +55,14 @@ def test_json_that_is_not_in_lines_says_how_to_make_lines_of_it(text: str, said:
         assert unreadable(mark + text.encode(), lines=False) is None
 
 
+@pytest.mark.parametrize("line", [LINE, {"name": "car", "confidence": 0.5, **LINE}, {"global_key": "a.jpg"}])
+def test_lines_that_should_be_coco_say_how_lines_are_sent(line: dict[str, Any]) -> None:
+    text = b"\xef\xbb\xbf" + json.dumps(line).encode() + b"\n"
+    assert "application/x-ndjson" in (unreadable(text, lines=False) or "")
+    assert unreadable(text, lines=True) is None
+    assert unreadable(json.dumps({"info": {"dataRow": 1}, "global_key": []}).encode(), lines=False) is None
+
+
 @settings(deadline=None)
 @given(st.lists(st.dictionaries(st.text(max_size=5), st.text(max_size=9), min_size=1), max_size=5), st.integers(0, 99))
 def test_objects_in_lines_are_nothing_else_wherever_they_are_cut(items: list[dict[str, str]], end: int) -> None:
