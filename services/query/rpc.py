@@ -67,6 +67,10 @@ class QueryService(query_pb2_grpc.QueryServiceServicer):
     def __init__(self, sources: Sources) -> None:
         self._sources = sources
 
+    def turn_to(self, sources: Sources) -> None:
+        """Answer from these, what is asked from now on."""
+        self._sources = sources
+
     async def ListRuns(self, request: runs_pb2.ListRunsRequest, context: Context) -> runs_pb2.ListRunsResponse:
         """Model runs, the newest first."""
         asking = runs.runs(
@@ -163,10 +167,15 @@ class GrpcServer:
         self._server = grpc.aio.server(options=(("grpc.so_reuseport", int(shared)),))
         self._health = _aio_health.HealthServicer()
         add_to: Any = self._server  # the generated functions say nothing of types
-        query_pb2_grpc.add_QueryServiceServicer_to_server(QueryService(sources), add_to)  # pyright: ignore[reportUnknownMemberType]
+        self._service = QueryService(sources)
+        query_pb2_grpc.add_QueryServiceServicer_to_server(self._service, add_to)  # pyright: ignore[reportUnknownMemberType]
         health_pb2_grpc.add_HealthServicer_to_server(self._health, add_to)  # pyright: ignore[reportUnknownMemberType]
         reflection.enable_server_reflection((SERVICE, health.SERVICE_NAME, reflection.SERVICE_NAME), self._server)
         self.port = self._server.add_insecure_port(f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
+
+    def turn_to(self, sources: Sources) -> None:
+        """Answer from these, what is asked from now on."""
+        self._service.turn_to(sources)
 
     async def start(self) -> None:
         """Begin to serve."""

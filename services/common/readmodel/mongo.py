@@ -145,6 +145,15 @@ class ReadModel:
         """The database that the deployment names: what generations share, and which of them is the current one."""
         return self._home
 
+    def of_generation(self, generation: str) -> ReadModel:
+        """The same deployment's read model in another generation, over the same connections."""
+        return ReadModel(self._client, self._home.name, generation=generation, commit_seconds=self._commit_seconds)
+
+    async def moved_to(self) -> str | None:
+        """The generation that is the current one now, if it isn't this one any more."""
+        current = await current_generation(self._home)
+        return None if current == self._database.name else current
+
     # Reads
 
     async def find(self, read: Read) -> list[Document]:

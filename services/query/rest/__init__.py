@@ -15,12 +15,17 @@ from services.query.rest.data_rows import rows_of_datasets
 from services.query.rest.dead_letters import dead_letters
 from services.query.rest.jobs import jobs
 from services.query.rest.runs import model_runs
+from services.query.rest.turning import Turn, Turning
 from services.query.sources import Sources
 from services.query.views import runs
 
+Routers = list[APIRouter]
 
-def describe(app: FastAPI, writes: Writes) -> None:
-    """Title and words of the whole API, writes included."""
+
+def describe(app: FastAPI, writes: Writes, turn: Turn | None = None) -> None:
+    """Title and words of the whole API, writes included. `turn`: which app requests go to instead, later."""
+    if turn is not None:
+        app.add_middleware(Turning, turn=turn)
     app.title = "Sightline"
     app.description = documentation.DESCRIPTION
     app.openapi_tags = documentation.TAGS
