@@ -37,6 +37,15 @@ class Replace:
 
 
 @dataclass(frozen=True, slots=True)
+class Update:
+    """Set these fields of the document with this `_id`; where it isn't there, nothing is done."""
+
+    collection: str
+    id: Any
+    fields: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class Delete:
     """Remove the document with this `_id`."""
 
@@ -63,4 +72,4 @@ class DeleteMany:
     """Whether what matches can never come back: a store may take it away piece by piece before it stores the rest."""
 
 
-Write = Replace | Delete | UpdateMany | DeleteMany
+Write = Replace | Update | Delete | UpdateMany | DeleteMany

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from services.common.documents import Delete, Document, Replace, Write
+from services.common.documents import Delete, Document, Replace, Update, Write
 from services.common.eventlog.handling import Delivery, Refused
 from services.common.readmodel import collections
 from services.common.row_limits import BATCH_BYTES, MOST_PREDICTIONS, PAIR_BYTES, PREDICTION_BYTES
@@ -34,6 +34,10 @@ NO_PAIRS = {
     "pair_overlaps": b"",
     "least_overlap": MINIMUM_OVERLAP,
 }
+"""The pairs of a run row without any. These fields are all that another truth changes of it."""
+
+_DECIDED_BY_EVENTS = ("_id", "dataset_version", "import_id")
+"""What may change of a row while its predictions stay."""
 
 
 class TooMuch(Exception):
@@ -193,11 +197,10 @@ class RunRows:
         places = [i for i, row in enumerate(rows) if row.must_write or changed[i]]
         if not places:
             return writes, []
+        documents = self._documents([rows[i] for i in places], _only(merged, places), truths)
+        for i, document in zip(places, documents, strict=True):
+            writes.append(_write(rows[i], document, changed=bool(changed[i])))
         rows = [rows[i] for i in places]
-        documents = self._documents(rows, _only(merged, places), truths)
-        writes += [
-            Replace(RUN_ROWS, document, new=row.stored is None) for row, document in zip(rows, documents, strict=True)
-        ]
         return writes, [(row.run_id, row.cause) for row in rows if row.cause is not None]
 
     def new_rows(self) -> list[tuple[Delivery, RunRow]]:
@@ -330,6 +333,19 @@ class RunRows:
     def _refuse_too_much(self, size: int) -> None:
         if size > BATCH_BYTES and not self._one_event:
             raise TooMuch(f"{size:,} bytes of rows at once")
+
+
+def _write(row: RunRow, document: Document, *, changed: bool) -> Write:
+    """Stores a row. Where what was predicted stays, its pairs alone are written: a tenth of what it takes otherwise.
+
+    All of them, though some may be stored: an update of many rows may lie before, and MongoDB sees what doesn't change.
+    """
+    stored = row.stored
+    if stored is None or changed:
+        return Replace(RUN_ROWS, document, new=stored is None)
+    if any(document[name] != stored[name] for name in _DECIDED_BY_EVENTS):
+        return Replace(RUN_ROWS, document)
+    return Update(RUN_ROWS, row.id, {name: document[name] for name in NO_PAIRS})
 
 
 def _note(notes: dict[tuple[str, int], tuple[Delivery, int]], cause: Delivery | None, count: int) -> None:

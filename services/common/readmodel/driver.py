@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorClientSession, AsyncIOMotorDatabase
-from pymongo import DeleteMany, DeleteOne, InsertOne, ReplaceOne, UpdateMany
+from pymongo import DeleteMany, DeleteOne, InsertOne, ReplaceOne, UpdateMany, UpdateOne
 
 APP_NAME = "sightline"
 """How the server knows our connections."""
 
 Document = dict[str, Any]
-Operation = InsertOne[Any] | ReplaceOne[Any] | DeleteOne | UpdateMany | DeleteMany
+Operation = InsertOne[Any] | ReplaceOne[Any] | UpdateOne | DeleteOne | UpdateMany | DeleteMany
 Client = AsyncIOMotorClient[Document]
 Database = AsyncIOMotorDatabase[Document]
 Session = AsyncIOMotorClientSession

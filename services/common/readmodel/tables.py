@@ -30,8 +30,8 @@ _ROW_BYTES = 200
 
 _PREDICTIONS: Final = {"class_ids": "<i4", "confidences": "<f8", "areas": "<f8", "places": "<i4"}
 _PAIRS: Final = {"pair_predictions": "<i4", "pair_truths": "<i4", "pair_overlaps": "<f8"}
-_PAIRS_GONE: Final = {*_PAIRS, "pair_count", "least_overlap"}
-"""What changes of a run row whose truth is gone."""
+_REPAIRED: Final = {*_PAIRS, "least_overlap"}
+"""What changes of a run row whose truth is another."""
 _TRUTHS: Final = {"class_ids": "<i4", "areas": "<f8", "crowds": "?"}
 
 _SPLIT_CODES: Mapping[str, int] = {split: code for code, split in enumerate(SPLITS)}
@@ -108,7 +108,7 @@ class RunTable(Table):
     """What a run predicted, with its pairs."""
 
     collection = RUN_ROWS.name
-    fields = (*_PREDICTIONS, *_PAIRS, "pair_count", "least_overlap")
+    fields = (*_PREDICTIONS, *_PAIRS, "least_overlap")
 
     def __init__(self, project_id: str, run_id: str) -> None:
         super().__init__(project_id, run_id)
@@ -131,30 +131,29 @@ class RunTable(Table):
     def _apply(self, changes: Sequence[Change]) -> None:
         put: dict[str, Fields] = {}
         gone: dict[str, None] = {}
-        unpaired: dict[str, float] = {}
+        repaired: dict[str, Fields] = {}
         for change in changes:
             name = self._name(change.id)
             if change.kind == "update":
-                if change.fields.get("pair_count", 0) == 0 and change.fields.keys() <= _PAIRS_GONE:
-                    if change.fields:
-                        unpaired[name] = least_overlap(change.fields)
-                else:
+                if not change.fields.keys() <= _REPAIRED:
                     raise FeedLost(f"a run row was changed in {sorted(change.fields)}, which can't be followed")
+                if name in put:
+                    put[name] = {**put[name], **change.fields}
+                elif change.fields and name not in gone:
+                    repaired[name] = {**repaired.get(name, {}), **change.fields}
                 continue
-            unpaired.pop(name, None)
+            repaired.pop(name, None)
             if change.kind == "put":
                 gone.pop(name, None)
                 put[name] = change.fields
             else:
                 put.pop(name, None)
                 gone[name] = None
-        if not (put or gone or unpaired):
+        if not (put or gone or repaired):
             return
         self._put(put)
         self._take_out(self._known(gone))
-        cleared = {name: least for name, least in unpaired.items() if name in self.numbers}
-        self.pairs.clear(self._known(cleared))
-        self.least_overlap[self._known(cleared)] = list(cleared.values())
+        self._pair_again(repaired)
         self.predictions.compact()
         self.pairs.compact()
         self.changes += 1
@@ -173,6 +172,25 @@ class RunTable(Table):
         self._see_classes(predictions["class_ids"])
         self.predictions.replace(rows, _counts(documents, "class_ids", 4), predictions)
         self.pairs.replace(rows, _counts(documents, "pair_predictions", 4), _columns([*documents.values()], _PAIRS))
+
+    def _pair_again(self, repaired: Mapping[str, Fields]) -> None:
+        """Other pairs for what is predicted. What isn't named is as it was."""
+        pairs: dict[str, Fields] = {}
+        least: list[float] = []
+        for name, fields in repaired.items():
+            row = self.numbers.get(name)
+            if row is None or not self.there[row]:
+                continue
+            pairs[name] = fields if fields.keys() >= _PAIRS.keys() else {**self._pairs_of(row), **fields}
+            least.append(least_overlap(fields) if "least_overlap" in fields else float(self.least_overlap[row]))
+        rows = self._known(pairs)
+        self.least_overlap[rows] = least
+        self.pairs.replace(rows, _counts(pairs, "pair_predictions", 4), _columns([*pairs.values()], _PAIRS))
+
+    def _pairs_of(self, row: int) -> Fields:
+        """The pairs of a row, in the form of a document."""
+        start, count = int(self.pairs.start[row]), int(self.pairs.count[row])
+        return {name: self.pairs.column(name)[start : start + count].tobytes() for name in _PAIRS}
 
     def _take_out(self, rows: Longs) -> None:
         self.predictions.clear(rows)

@@ -7,10 +7,10 @@ from dataclasses import replace
 from typing import Any
 
 from pymongo import DeleteMany as BulkDeleteMany
-from pymongo import DeleteOne, InsertOne, ReplaceOne
+from pymongo import DeleteOne, InsertOne, ReplaceOne, UpdateOne
 from pymongo import UpdateMany as BulkUpdateMany
 
-from services.common.documents import Delete, DeleteMany, Replace, UpdateMany, Write
+from services.common.documents import Delete, DeleteMany, Replace, Update, UpdateMany, Write
 from services.common.readmodel.driver import Operation
 
 
@@ -25,18 +25,21 @@ def compile_writes(writes: Sequence[Write]) -> Mapping[str, Sequence[Operation]]
 class _Plan:
     """What happens to one collection.
 
-    Of several writes to one document the last stands, as long as nothing that concerns many documents lies between.
+    Several writes to one document become one, as long as nothing that concerns many documents lies between: the last
+    that says all of it stands, with what was set since.
     """
 
     def __init__(self) -> None:
         self._done: list[Operation] = []
-        self._open: dict[Any, Replace | Delete] = {}
+        self._open: dict[Any, Replace | Update | Delete] = {}
 
     def add(self, write: Write) -> None:
         match write:
             case Replace():
                 id = write.document["_id"]
                 self._open[id] = replace(write, new=False) if id in self._open else write
+            case Update():
+                self._open[write.id] = _updated(self._open.get(write.id), write)
             case Delete():
                 self._open[write.id] = write
             case UpdateMany():
@@ -53,10 +56,27 @@ class _Plan:
     def _close(self) -> None:
         # Deletions first, so that what they free (a unique name) can be taken; alike in a row, since the driver
         # sends one command for each change of kind.
-        replaced = [write for write in self._open.values() if isinstance(write, Replace)]
-        self._done.extend(DeleteOne({"_id": id}) for id, write in self._open.items() if isinstance(write, Delete))
+        writes = self._open.values()
+        replaced = [write for write in writes if isinstance(write, Replace)]
+        self._done.extend(DeleteOne({"_id": write.id}) for write in writes if isinstance(write, Delete))
         self._done.extend(InsertOne(each.document) for each in replaced if each.new)
         self._done.extend(
             ReplaceOne({"_id": each.document["_id"]}, each.document, upsert=True) for each in replaced if not each.new
         )
+        self._done.extend(
+            UpdateOne({"_id": write.id}, {"$set": write.fields}) for write in writes if isinstance(write, Update)
+        )
         self._open = {}
+
+
+def _updated(before: Replace | Update | Delete | None, write: Update) -> Replace | Update | Delete:
+    """What a write to a document and an update after it amount to."""
+    match before:
+        case Replace():
+            return replace(before, document={**before.document, **write.fields})
+        case Update():
+            return replace(before, fields={**before.fields, **write.fields})
+        case Delete():
+            return before
+        case None:
+            return write

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from services.common.documents import Delete, DeleteMany, Read, Replace, UpdateMany, Write
+from services.common.documents import Delete, DeleteMany, Read, Replace, Update, UpdateMany, Write
 from services.common.progress import Progress
 from services.common.readmodel.collections import under
 from services.common.readmodel.columns import RunColumns
 from services.common.readmodel.mongo import ReadModel
+from sightline.evaluation.evidence import MINIMUM_OVERLAP
 
 PROJECT = "default"
 DATASET = "ds_1"
@@ -47,7 +49,6 @@ def truth(chance: random.Random, name: str, begin: int, dataset_id: str = DATASE
 
 def run_row(chance: random.Random, name: str, run_id: str, count: int | None = None) -> Document:
     count = chance.choice((0, 1, 3, 9)) if count is None else count
-    pairs = count + count // 3
     return {
         "_id": f"{PROJECT}/{run_id}/{name}",
         "row": f"{PROJECT}/{DATASET}/{name}",
@@ -67,6 +68,14 @@ def run_row(chance: random.Random, name: str, run_id: str, count: int | None = N
         "places": _ints(range(count)),
         "uuids": bytes(16 * count),
         "import_marks": bytes(count),
+        **some_pairs(chance, count, count + count // 3),
+    }
+
+
+def some_pairs(chance: random.Random, count: int, pairs: int) -> Document:
+    """Pairs of so many predictions, as another truth of the row would make them."""
+    return {
+        "least_overlap": chance.choice((0.05, 0.05, 0.2, None)),
         "pair_count": pairs,
         "pair_predictions": _ints(chance.randrange(count) for _ in range(pairs)),
         "pair_truths": _ints(chance.randrange(5) for _ in range(pairs)),
@@ -106,6 +115,12 @@ class Writer:
                 case 4:
                     row = {"_id": f"{PROJECT}/{chance.choice(self._runs)}/{name}"}
                     writes.append(UpdateMany("run_rows", row, {"$set": NO_PAIRS}))
+                case 5 | 6:
+                    id = f"{PROJECT}/{chance.choice(self._runs)}/{name}"
+                    stored = await self._store.get("run_rows", id) or {"count": 0, "pair_count": 0}
+                    # As many as before, so that what doesn't change isn't told.
+                    pairs = some_pairs(chance, stored["count"], stored["pair_count"])
+                    writes.append(Update("run_rows", id, {**pairs, **_some_of(chance, stored, pairs)}))
                 case _:
                     writes.append(Replace("run_rows", run_row(chance, name, chance.choice(self._runs))))
         if chance.random() < 0.2:
@@ -142,6 +157,10 @@ class Writer:
         ]
 
 
+def _some_of(chance: random.Random, stored: Document, pairs: Document) -> Document:
+    return {name: stored[name] for name in pairs if name in stored and chance.random() < 0.4}
+
+
 async def expected(store: ReadModel, run_id: str, version: int) -> Mapping[str, Any]:
     """What a run should look like: one plain read of everything."""
     truths = [
@@ -163,7 +182,12 @@ async def expected(store: ReadModel, run_id: str, version: int) -> Mapping[str, 
             _entries(row, ("pair_predictions", "<i4"), ("pair_truths", "<i4"), ("pair_overlaps", "<f8")),
         )
     unlabelled = [row for name, row in said.items() if name not in rows]
-    return {"rows": rows, "unlabelled": (len(unlabelled), sum(row["count"] for row in unlabelled))}
+    least = [MINIMUM_OVERLAP] + [said[name].get("least_overlap", MINIMUM_OVERLAP) for name in rows if name in said]
+    return {
+        "rows": rows,
+        "unlabelled": (len(unlabelled), sum(row["count"] for row in unlabelled)),
+        "least overlap": max(math.inf if each is None else each for each in least),
+    }
 
 
 def shown(columns: RunColumns) -> Mapping[str, Any]:
@@ -185,7 +209,11 @@ def shown(columns: RunColumns) -> Mapping[str, Any]:
     assert len(rows) == evidence.row_count
     places = [(int(ordinal), name) for ordinal, name in zip(evidence.ordinal, columns.rows, strict=True)]
     assert places == sorted(places)
-    return {"rows": rows, "unlabelled": (columns.unlabelled_rows, columns.unlabelled_predictions)}
+    return {
+        "rows": rows,
+        "unlabelled": (columns.unlabelled_rows, columns.unlabelled_predictions),
+        "least overlap": evidence.least_overlap,
+    }
 
 
 def _entries(document: Document | None, *fields: tuple[str, str]) -> Any:

@@ -6,12 +6,13 @@ import asyncio
 import random
 import signal
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from pymongo.errors import OperationFailure, PyMongoError
 
-from services.common.documents import Delete, DeleteMany, Read, Replace, UpdateMany
+from services.common.documents import Delete, DeleteMany, Read, Replace, Update, UpdateMany, Write
 from services.common.eventlog.port import Message
 from services.common.progress import BatchTooLarge, CommitUnknown, LostRace, NotNew, Progress
 from services.common.readmodel.columns import Columns
@@ -84,6 +85,36 @@ async def test_writes_apply_in_their_order(store: ReadModel) -> None:
     found = {document["_id"]: document["n"] for document in await store.find(Read("truths", {}))}
     assert found == {"a": 2, "c": 8, "d": 9, "f": 7}
     assert await store.get("run_rows", "x") == {"_id": "x"}
+
+
+@pytest.mark.parametrize("seed", range(20))
+async def test_writes_together_leave_what_they_leave_one_by_one(store: ReadModel, seed: int) -> None:
+    chance = random.Random(seed)
+    there: set[int] = set()
+    together: list[Write] = []
+    for _ in range(chance.randrange(2, 25)):
+        id, fields = chance.randrange(4), {name: chance.randrange(3) for name in "abc" if chance.random() < 0.6}
+        match chance.randrange(9):
+            case 0 | 1:
+                new = id not in there and chance.random() < 0.8
+                together.append(Replace("truths", {"_id": id, **fields}, new=new))
+                there.add(id)
+            case 2:
+                together.append(Delete("truths", id))
+                there.discard(id)
+            case 3:
+                together.append(UpdateMany("truths", {"a": chance.randrange(3)}, {"$set": {**fields, "d": 1}}))
+            case 4:
+                together.append(DeleteMany("truths", {"_id": id, "b": chance.randrange(3)}))
+            case _:
+                together.append(Update("truths", id, fields))
+    for write in together:
+        await store.write([replace(write, collection="run_rows")])
+
+    await store.commit(GROUP, 0, expected_rev=0, progress=Progress(1), writes=together)
+
+    left = [{each["_id"]: each for each in await store.find(Read(name, {}))} for name in ("truths", "run_rows")]
+    assert left[0] == left[1]
 
 
 @pytest.mark.parametrize("command", ["update", "commitTransaction"])

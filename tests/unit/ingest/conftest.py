@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from services.common.documents import Delete, DeleteMany, Read, Replace, UpdateMany
+from services.common.documents import Delete, DeleteMany, Read, Replace, Update, UpdateMany
 from services.common.eventlog.handling import Batch, Delivery, Handler, Outcome, Outgoing
 from services.common.eventlog.topics import CATALOG, DATA_ROWS, GROUND_TRUTH
 from services.ingest.handlers import CatalogHandler, RowsHandler
@@ -40,7 +40,7 @@ class FakeStore:
                 case DeleteMany():
                     for id in [id for id, document in documents.items() if matches(document, write.filter)]:
                         del documents[id]
-                case UpdateMany():
+                case Update() | UpdateMany():
                     raise AssertionError("ingest updates no documents in place")
 
 

@@ -7,7 +7,7 @@ import copy
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from services.common.documents import Delete, DeleteMany, Read, Replace, UpdateMany, Write
+from services.common.documents import Delete, DeleteMany, Read, Replace, Update, UpdateMany, Write
 from services.common.eventlog.handling import Batch, Delivery, Handler, Outcome
 from services.metrics.handlers import RowsHandler
 from services.metrics.loading import two_step_loader
@@ -64,6 +64,9 @@ class Store:
             match write:
                 case Replace():
                     collection[write.document["_id"]] = copy.deepcopy(dict(write.document))
+                case Update():
+                    if write.id in collection:
+                        collection[write.id].update(copy.deepcopy(dict(write.fields)))
                 case Delete():
                     collection.pop(write.id, None)
                 case UpdateMany():

@@ -16,13 +16,13 @@ from services.common.readmodel.joining import JoinedRun
 from services.common.readmodel.tables import RunTable, TruthTable
 
 EARLY, LATE = Timestamp(1, 0), Timestamp(2, 0)
-NO_PAIRS = {"pair_count": 0, "pair_predictions": b"", "pair_truths": b"", "pair_overlaps": b""}
+NO_PAIRS = {"pair_predictions": b"", "pair_truths": b"", "pair_overlaps": b""}
 
 
 def run_change(kind: Any, name: str, count: int = 0, fields: Any = None) -> Change:
     if kind == "put":
         ints, floats = np.arange(count, dtype="<i4").tobytes(), np.linspace(1, 0, count).tobytes()
-        fields = {"class_ids": ints, "confidences": floats, "areas": floats, "places": ints, "pair_count": count}
+        fields = {"class_ids": ints, "confidences": floats, "areas": floats, "places": ints}
         fields |= {"pair_predictions": ints, "pair_truths": ints, "pair_overlaps": floats}
     return Change(kind, "run_rows", f"p/run/{name}", fields or {}, LATE)
 
@@ -76,6 +76,39 @@ def test_a_run_row_ends_as_its_last_change_says(order: tuple[int, ...]) -> None:
     unpaired = order.index(1) > order.index(last)
     for table in (together, apart):
         assert rows_of(table).get("a", (0, 0, False)) == (count, 0 if unpaired else count, last != 3)
+
+
+PAIR_CHANGES = [
+    {"pair_predictions": b"\0\0\0\0", "pair_truths": b"\1\0\0\0", "pair_overlaps": np.float64(0.7).tobytes()},
+    {"pair_overlaps": np.linspace(0.5, 0.25, 2).tobytes()},
+    {"least_overlap": 0.2},
+    {"least_overlap": None, **NO_PAIRS},
+    {},
+]
+
+
+@pytest.mark.parametrize("first", [0, 1, 2])
+@pytest.mark.parametrize("fields", PAIR_CHANGES)
+def test_other_pairs_of_the_same_predictions_are_followed(fields: dict[str, Any], first: int) -> None:
+    """What an update doesn't name is as it was, wherever the changes before it were cut."""
+    before = [run_change("put", "a", 4), run_change("put", "b", 2), run_change("update", "b", fields=PAIR_CHANGES[1])]
+    wanted = {**before[1].fields, "least_overlap": 0.05, **PAIR_CHANGES[1], **fields}
+    changes = [*before, run_change("update", "b", fields=fields)]
+
+    table = run_table(changes[:first], changes[first:])
+
+    assert rows_of(table) == {"a": (4, 4, True), "b": (2, len(wanted["pair_truths"]) // 4, True)}
+    row = table.numbers["b"]
+    start, end = int(table.pairs.start[row]), int(table.pairs.start[row] + table.pairs.count[row])
+    for name in NO_PAIRS:
+        assert table.pairs.column(name)[start:end].tobytes() == wanted[name]
+    assert table.least_overlap[row] == (math.inf if wanted["least_overlap"] is None else wanted["least_overlap"])
+
+
+def test_pairs_of_a_row_that_is_gone_are_none() -> None:
+    gone = [run_change("put", "a", 2), run_change("delete", "a"), run_change("update", "a", fields=PAIR_CHANGES[0])]
+    for table in (run_table(gone), run_table(*([change] for change in gone))):
+        assert rows_of(table).get("a", (0, 0, False)) == (0, 0, False)
 
 
 def test_changes_of_before_the_fill_are_left_out() -> None:
