@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
 
 from sightline.cli import options as o
 from sightline.cli.groups import OTHERWISE, OrOfARun
+from sightline.cli.outcome import Exit, Stop
 
 app = typer.Typer(
     cls=OrOfARun,
@@ -16,6 +18,21 @@ app = typer.Typer(
 )
 
 Keys = Annotated[list[str], typer.Argument(metavar="GLOBAL_KEY...", help="They name rows in their dataset.")]
+Width = Annotated[int | None, typer.Option(min=1, help="Pixels.")]
+Height = Annotated[int | None, typer.Option(min=1, help="Pixels.")]
+SplitName = Annotated[str | None, typer.Option(help="training, validation, test or unassigned.")]
+Metadata = Annotated[list[str] | None, typer.Option(metavar="KEY=VALUE", help="May be repeated.")]
+
+
+class Clearable(StrEnum):
+    """Fields of a row that may be empty."""
+
+    WIDTH = "width"
+    HEIGHT = "height"
+    SPLIT = "split"
+    ASSET_URL = "asset_url"
+    METADATA = "metadata"
+    ORDINAL = "ordinal"
 
 
 @app.command(OTHERWISE)
@@ -83,10 +100,10 @@ def get(
 def add(
     keys: Keys,
     dataset: o.DatasetOption,
-    width: Annotated[int | None, typer.Option(min=1, help="Pixels.")] = None,
-    height: Annotated[int | None, typer.Option(min=1, help="Pixels.")] = None,
-    split: Annotated[str | None, typer.Option(help="training, validation, test or unassigned.")] = None,
-    metadata: Annotated[list[str] | None, typer.Option(metavar="KEY=VALUE", help="May be repeated.")] = None,
+    width: Width = None,
+    height: Height = None,
+    split: SplitName = None,
+    metadata: Metadata = None,
     url: o.Url = None,
     as_json: o.Json = False,
 ) -> None:
@@ -94,10 +111,8 @@ def add(
     from sightline.cli import show
     from sightline.cli.find import find_dataset
 
-    said: dict[str, Any] = {"width": width, "height": height, "split": split}
-    if metadata:
-        said["metadata"] = {key: value for key, _, value in (each.partition("=") for each in metadata)}
-    rows = [{"global_key": key, **{name: value for name, value in said.items() if value is not None}} for key in keys]
+    said = _said(width, height, split, metadata)
+    rows = [{"global_key": key, **said} for key in keys]
     with o.connect(url) as client:
         job = find_dataset(client, dataset).add_rows(rows)
     show.job(job.facts, as_json)
@@ -118,3 +133,45 @@ def delete(
         for key in keys:
             found.delete_row(key)
     show.one({"dataset_id": found.dataset_id, "deleted": keys}, as_json)
+@app.command()
+def change(
+    keys: Keys,
+    dataset: o.DatasetOption,
+    width: Width = None,
+    height: Height = None,
+    split: SplitName = None,
+    asset: Annotated[str | None, typer.Option(help="A path below the asset root, or an address.")] = None,
+    metadata: Metadata = None,
+    clear: Annotated[
+        list[Clearable] | None, typer.Option(help="A field that shall be empty from now on; may be repeated.")
+    ] = None,
+    url: o.Url = None,
+    as_json: o.Json = False,
+) -> None:
+    """Change data rows that are there; what is not said stays as it is. Metadata is replaced whole.
+
+    sightline rows change cam-1/0001.jpg --dataset crossings --split test --clear asset_url
+    """
+    import msgspec
+
+    from sightline.cli import show
+    from sightline.cli.find import find_dataset
+
+    changes: dict[str, Any] = {**dict.fromkeys(map(str, clear or ())), **_said(width, height, split, metadata)}
+    if asset is not None:
+        changes["asset_url"] = asset
+    if not changes:
+        raise Stop(Exit.REFUSED, "nothing is to be changed: give --width, --clear width or the like")
+    with o.connect(url) as client:
+        found = find_dataset(client, dataset)
+        changed: list[dict[str, Any]] = [msgspec.to_builtins(found.change_row(key, **changes)) for key in keys]
+    show.items(changed, ("global_key", "split", "width", "height", "asset_url"), as_json, none="")
+
+
+
+
+def _said(width: int | None, height: int | None, split: str | None, metadata: list[str] | None) -> dict[str, Any]:
+    said: dict[str, Any] = {"width": width, "height": height, "split": split}
+    if metadata:
+        said["metadata"] = {key: value for key, _, value in (each.partition("=") for each in metadata)}
+    return {name: value for name, value in said.items() if value is not None}

@@ -129,6 +129,30 @@ def reopen(run: o.RunName, url: o.Url = None, as_json: o.Json = False) -> None:
         found = find_run(client, run)
         found.reopen()
     show.thing(found, as_json)
+@app.command()
+def change(
+    run: o.RunName,
+    config: Annotated[
+        str,
+        typer.Option(metavar="JSON", help="One JSON object, in place of the whole config, or @FILE; null: no config."),
+    ],
+    url: o.Url = None,
+    as_json: o.Json = False,
+) -> None:
+    """Give a run another config, or none.
+
+    sightline runs change "epoch 12" --config '{"epochs": 13}'
+    """
+    from sightline.cli import show
+    from sightline.cli.find import find_run
+
+    wanted = None if config == "null" else o.json_object(config)
+    with o.connect(url) as client:
+        found = find_run(client, run)
+        found.configure(wanted)
+    show.thing(found, as_json)
+
+
 
 
 @app.command()

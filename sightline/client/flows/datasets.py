@@ -61,7 +61,10 @@ def row(dataset: Dataset, global_key: str) -> Flow[DataRow]:
 
 
 def change_row(dataset: Dataset, global_key: str, **changes: Any) -> Flow[DataRow]:
-    """Change a data row: `width`, `height`, `split`, `asset_url`, `ordinal`, `metadata` (replaced whole)."""
+    """Change a data row: `width`, `height`, `split`, `asset_url`, `ordinal`, `metadata` (replaced whole).
+
+    What is not given stays as it is; None empties it.
+    """
     path = f"{_path(dataset)}/data-rows/{part(global_key)}"
     return (yield write("PATCH", path, DataRow, changes))
 

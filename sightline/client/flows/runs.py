@@ -107,9 +107,9 @@ def rename(run: Run, name: str) -> Flow[None]:
     yield from change(run, name=name)
 
 
-def configure(run: Run, config: Mapping[str, Any]) -> Flow[None]:
-    """Another config, in place of the whole."""
-    yield from change(run, config=dict(config))
+def configure(run: Run, config: Mapping[str, Any] | None) -> Flow[None]:
+    """Another config, in place of the whole; None: no config any more."""
+    yield from change(run, config=None if config is None else dict(config))
 
 
 def refresh(run: Run) -> Flow[None]:

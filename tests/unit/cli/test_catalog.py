@@ -56,6 +56,12 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
                     {"number": 5, "code": "x", "message": ""},
                 ]
                 return httpx.Response(200, text="".join(json.dumps(line) + "\n" for line in lines))
+            case "PATCH /v1/datasets/ds_1/data-rows/a.jpg":
+                seen[-1] += f" {request.read().decode()}"
+                return httpx.Response(200, json={"dataset_id": "ds_1", "global_key": "a.jpg"})
+            case "PATCH /v1/model-runs/run_1":
+                seen[-1] += f" {request.read().decode()}"
+                return httpx.Response(200, json=RUN)
             case "DELETE /v1/datasets/ds_1" | "DELETE /v1/datasets/ds_1/versions/1":
                 return httpx.Response(200, json={"dataset_id": "ds_1", "deleted_runs": 2})
             case _:
@@ -157,3 +163,33 @@ def test_a_config_comes_from_the_line_a_file_or_stdin(tmp_path: Path) -> None:
 def test_completion_is_silent_without_a_server(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SIGHTLINE_URL", "http://127.0.0.1:1")
     assert options.completing("model-runs")("ep") == []
+
+
+@pytest.mark.parametrize(
+    ("said", "sent"),
+    [
+        (
+            ("--width", "7", "--clear", "height", "--clear", "asset_url"),
+            {"height": None, "asset_url": None, "width": 7},
+        ),
+        (("--metadata", "light=dusk", "--split", "test"), {"split": "test", "metadata": {"light": "dusk"}}),
+    ],
+)
+def test_a_row_is_changed_in_what_is_said_alone(asked: list[str], said: tuple[str, ...], sent: object) -> None:
+    done = CliRunner().invoke(app, ["rows", "change", "a.jpg", "--dataset", "pets", *said])
+    assert done.exit_code == 0, done.output
+    assert json.loads(asked[-1].removeprefix("PATCH /v1/datasets/ds_1/data-rows/a.jpg ")) == sent
+
+
+def test_a_change_of_nothing_or_of_no_field_is_refused(asked: list[str]) -> None:
+    for said in ((), ("--clear", "name")):
+        done = CliRunner().invoke(app, ["rows", "change", "a.jpg", "--dataset", "pets", *said])
+        assert done.exit_code != 0
+    assert asked == []
+
+
+@pytest.mark.parametrize(("config", "sent"), [('{"epochs": 13}', {"epochs": 13}), ("null", None)])
+def test_a_run_gets_another_config_or_none(asked: list[str], config: str, sent: object) -> None:
+    done = CliRunner().invoke(app, ["runs", "change", "first", "--config", config])
+    assert done.exit_code == 0, done.output
+    assert json.loads(asked[-1].removeprefix("PATCH /v1/model-runs/run_1 ")) == {"config": sent}
