@@ -119,21 +119,6 @@ def add(
 
 
 @app.command()
-def delete(
-    keys: Keys, dataset: o.DatasetOption, yes: o.Yes = False, url: o.Url = None, as_json: o.Json = False
-) -> None:
-    """Delete data rows with their truth in every version and what runs said of them."""
-    from sightline.cli import show
-    from sightline.cli.find import find_dataset
-
-    with o.connect(url) as client:
-        found = find_dataset(client, dataset)
-        named = repr(keys[0]) if len(keys) == 1 else f"{len(keys)} rows"
-        o.confirm(f"{named} of {found.name!r}, with truth and predictions", yes)
-        for key in keys:
-            found.delete_row(key)
-    show.one({"dataset_id": found.dataset_id, "deleted": keys}, as_json)
-@app.command()
 def change(
     keys: Keys,
     dataset: o.DatasetOption,
@@ -168,6 +153,21 @@ def change(
     show.items(changed, ("global_key", "split", "width", "height", "asset_url"), as_json, none="")
 
 
+@app.command()
+def delete(
+    keys: Keys, dataset: o.DatasetOption, yes: o.Yes = False, url: o.Url = None, as_json: o.Json = False
+) -> None:
+    """Delete data rows with their truth in every version and what runs said of them."""
+    from sightline.cli import show
+    from sightline.cli.find import find_dataset
+
+    with o.connect(url) as client:
+        found = find_dataset(client, dataset)
+        named = repr(keys[0]) if len(keys) == 1 else f"{len(keys)} rows"
+        o.confirm(f"{named} of {found.name!r}, with truth and predictions", yes)
+        for key in keys:
+            found.delete_row(key)
+    show.one({"dataset_id": found.dataset_id, "deleted": keys}, as_json)
 
 
 def _said(width: int | None, height: int | None, split: str | None, metadata: list[str] | None) -> dict[str, Any]:

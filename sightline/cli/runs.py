@@ -108,28 +108,6 @@ def rename(run: o.RunName, name: o.NewName, url: o.Url = None, as_json: o.Json =
 
 
 @app.command()
-def seal(run: o.RunName, url: o.Url = None, as_json: o.Json = False) -> None:
-    """Let a run take no more predictions."""
-    from sightline.cli import show
-    from sightline.cli.find import find_run
-
-    with o.connect(url) as client:
-        found = find_run(client, run)
-        found.seal()
-    show.thing(found, as_json)
-
-
-@app.command()
-def reopen(run: o.RunName, url: o.Url = None, as_json: o.Json = False) -> None:
-    """Let a sealed run take predictions again."""
-    from sightline.cli import show
-    from sightline.cli.find import find_run
-
-    with o.connect(url) as client:
-        found = find_run(client, run)
-        found.reopen()
-    show.thing(found, as_json)
-@app.command()
 def change(
     run: o.RunName,
     config: Annotated[
@@ -153,6 +131,28 @@ def change(
     show.thing(found, as_json)
 
 
+@app.command()
+def seal(run: o.RunName, url: o.Url = None, as_json: o.Json = False) -> None:
+    """Let a run take no more predictions."""
+    from sightline.cli import show
+    from sightline.cli.find import find_run
+
+    with o.connect(url) as client:
+        found = find_run(client, run)
+        found.seal()
+    show.thing(found, as_json)
+
+
+@app.command()
+def reopen(run: o.RunName, url: o.Url = None, as_json: o.Json = False) -> None:
+    """Let a sealed run take predictions again."""
+    from sightline.cli import show
+    from sightline.cli.find import find_run
+
+    with o.connect(url) as client:
+        found = find_run(client, run)
+        found.reopen()
+    show.thing(found, as_json)
 
 
 @app.command()
