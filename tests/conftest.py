@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 import tempfile
 import uuid
 from collections.abc import AsyncIterator, Iterator
@@ -15,6 +16,7 @@ from motor.motor_asyncio import AsyncIOMotorClient
 from services.common.readmodel.initiate import initiate
 from services.common.readmodel.mongo import ReadModel
 from sightline.mongod import Mongod, Process
+from sightline.stack import tether
 
 pytest_plugins = ["tests.kafka.fixtures"]
 
@@ -27,7 +29,8 @@ def mongo_url() -> Iterator[str]:
         return
     with tempfile.TemporaryDirectory(prefix="sightline-mongo-", dir=_in_memory()) as directory:
         mongod = Mongod.prepare(Path(directory), cache_gb=0.25, arguments=("--setParameter", "enableTestCommands=1"))
-        process = Process(mongod)
+        # Tethered: a test run that is killed leaves no server.
+        process = Process(mongod, before=(sys.executable, tether.__file__, str(os.getpid())))
         try:
             initiate(mongod.url)
             yield mongod.url

@@ -9,8 +9,8 @@ import pytest
 
 from services.common.eventlog.handling import Delivery
 from services.common.eventlog.topics import PREDICTIONS
+from services.metrics import rows
 from services.metrics.memory import PartitionMemory, memory_id
-from services.metrics.rows import MOST_PREDICTIONS
 from sightline.wire.events.v1.event_pb2 import Event
 from tests.unit.metrics.partition import Partition
 from tests.unit.metrics.saying import PARTITIONS, created, delete, key_of, keys_of, row_deleted, sealed, upsert, uuid
@@ -90,9 +90,10 @@ def test_each_source_has_an_order_of_its_own(feed):
     assert partition.store["row_partitions"][memory_id(0)]["moved"] == {"1": 8, "2": 4}
 
 
-def test_one_that_was_refused_for_what_was_there_does_not_come_back():
-    full = upsert(KEY, "run_a", [(1, BOX, 0.5)] * MOST_PREDICTIONS, uuids=[uuid(n) for n in range(MOST_PREDICTIONS)])
-    late = moved(said(0.2, MOST_PREDICTIONS), 7)
+def test_one_that_was_refused_for_what_was_there_does_not_come_back(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(rows, "MOST_PREDICTIONS", 4)
+    full = upsert(KEY, "run_a", [(1, BOX, 0.5)] * 4, uuids=[uuid(n) for n in range(4)])
+    late = moved(said(0.2, 4), 7)
     partition = Partition()
     for offset, event in enumerate([full, late, said(0.9, replace=True), late]):
         partition.feed([Delivery(PREDICTIONS, 0, offset, key_of(event), event)])
