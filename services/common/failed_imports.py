@@ -3,6 +3,8 @@
 An import that was given up may have a process yet. It may have slept (halted, or its machine paused) between its look
 at the lease and the append that follows, and write when it wakes, into a draft or a run that others write by then. No
 log takes a lease; but the marker of the end has a place among the import's events, the same for everyone who reads.
+
+An import that its own process ends, with every append answered, needs no marker, so a wrong file takes nobody's place.
 """
 
 from __future__ import annotations

@@ -4,8 +4,9 @@ The catalog knows what counts: that an import is open, and how it ended. Beside 
 runs the job, until when that is believed, and how far it is. A job whose process is gone is ended by whoever notices.
 
 A lease alone keeps nobody from writing: a process may sleep between its look at it and an append. So all rows are told
-of a job that failed, and pass over what still comes of it (`services/common/failed_imports.py`). Hence no job's id is
-ever used again: the same Idempotency-Key gets the answer of the job that there was, a file sent again is a new one.
+of a job that failed, unless it is certain that nothing follows, and pass over what still comes of it
+(`services/common/failed_imports.py`). Hence no job's id is ever used again: the same Idempotency-Key gets the answer of
+the job that there was, a file that is sent again is a new one.
 """
 
 from __future__ import annotations
@@ -78,6 +79,8 @@ class Job:
     """On the monotonic clock."""
     ended: str = ""
     """Why it was ended by somebody else, once that is known."""
+    unanswered: int = 0
+    """Appends that the log hasn't taken yet, or has failed to answer: they may still come."""
 
     @property
     def id(self) -> str:
@@ -94,7 +97,10 @@ class Job:
             raise JobFailed(self.ended)
         if time.monotonic() > self.lease_until:
             raise JobFailed("the read model could not be reached for so long that the import was given up")
-        return list(await self.log.append(messages))
+        self.unanswered += 1
+        positions = list(await self.log.append(messages))
+        self.unanswered -= 1
+        return positions
 
     def live(self) -> Fields:
         """What `import_jobs` shows of its progress."""
@@ -293,6 +299,7 @@ class Imports:
         job.end.failure = failure
         job.end.accepted = job.accepted
         job.end.rejected = job.rejections.count
+        job.end.nothing_follows = not job.unanswered
         granted = await self._end(job.project_id, job.end)
         await self._close(job.id, {**job.live(), "state": granted.body["state"]})
         ACCEPTED.labels(job.kind).inc(job.accepted)

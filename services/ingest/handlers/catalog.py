@@ -43,6 +43,7 @@ MARKER_TOPICS = {
     "version_committed": (GROUND_TRUTH,),
     "version_deleted": (GROUND_TRUTH, PREDICTIONS, DATA_ROWS),
     "dataset_deleted": (GROUND_TRUTH, PREDICTIONS, DATA_ROWS),
+    "import_failed": (DATA_ROWS,),
 }
 """Topics whose every partition is told."""
 
@@ -50,6 +51,8 @@ MARKER_TOPICS = {
 def told_topics(marker: Marker) -> Sequence[str]:
     """Topics whose every partition is told of a marker. Splits are a matter of data rows: those hear of their runs."""
     topics = MARKER_TOPICS[marker.WhichOneof("what") or ""]
+    if marker.HasField("import_failed"):
+        return (*topics, PREDICTIONS if marker.import_failed.run_id else GROUND_TRUTH)
     return (*topics, DATA_ROWS) if marker.run_created.splits else topics
 
 

@@ -9,7 +9,7 @@ import random
 import sys
 import time
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,13 +17,14 @@ import pytest
 from starlette.requests import ClientDisconnect
 
 from services.common.documents import Read
-from services.common.eventlog.port import LogError
+from services.common.eventlog.port import LogError, Message, Position
 from services.common.eventlog.processes import here
 from services.common.eventlog.topics import DATA_ROWS, GROUND_TRUTH, PREDICTIONS
 from services.common.readmodel.mongo import ReadModel
 from services.common.readmodel.outages import OUTAGES
 from services.ingest.imports import Imports, Job
 from sightline.formats.coco import truth_digest
+from sightline.wire.events.v1.event_pb2 import Event
 
 TRUTH: dict[str, Any] = {
     "annotations": [
@@ -511,7 +512,29 @@ async def test_an_upload_that_breaks_off_fails(stand: Any, made: Made) -> None:
 
     answer = await stand.http.post(made.predictions_path(), content=breaks())
     assert (answer.status_code, answer.json()["state"]) == (400, "FAILED")
+    assert not [e for e in await stand.events(PREDICTIONS) if e.marker.HasField("import_failed")]
     assert (await stand.post(made.predictions_path(), content=b"[]"))["state"] == "FINISHED"
+
+
+async def test_rows_are_told_of_an_import_whose_last_append_may_still_come(
+    stand: Any, made: Made, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await made.all()
+    append = stand.log.append
+
+    async def no_answer(messages: Sequence[Message]) -> Sequence[Position]:
+        if Event.FromString(messages[0].value).HasField("predictions_upserted"):
+            raise LogError("The broker did not answer.")
+        return await append(messages)
+
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(stand.log, "append", no_answer)
+        answer = await stand.http.post(made.predictions_path(), content=json.dumps([result()]))
+    assert (answer.status_code, answer.json()["state"]) == (503, "FAILED")
+    for topic in (PREDICTIONS, DATA_ROWS):
+        markers = [e.marker.import_failed for e in await stand.events(topic)]
+        told = [marker.import_id for marker in markers if marker.import_id]
+        assert told == [answer.json()["job"]] * len(await stand.log.end_offsets(topic))
 
 
 @pytest.mark.parametrize(

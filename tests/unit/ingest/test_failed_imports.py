@@ -70,6 +70,14 @@ def test_every_partition_of_what_it_writes_is_told(made: Any, what: dict[str, st
     assert not made.markers, "whoever ends it first ends it"
 
 
+def test_of_one_of_which_nothing_more_can_come_nobody_is_told(made: Any) -> None:
+    begin(made, run_id="r")
+    made.ask(end_import=EndImport(import_id="imp", failure="a broken file", nothing_follows=True))
+    assert not made.markers
+    made.ask(end_import=EndImport(import_id="imp", failure="gone"))
+    assert not made.markers
+
+
 def test_of_one_that_finished_nobody_is_told(made: Any) -> None:
     begin(made, run_id="r")
     made.ask(end_import=EndImport(import_id="imp"))

@@ -120,10 +120,12 @@ def delete_dataset_version(catalog: CatalogState, at: Place, ask: DeleteDatasetV
         return refused(404, "the dataset has no such version")
     on_version = {"project_id": at.project_id, "dataset_id": ask.dataset_id, "dataset_version": ask.dataset_version}
     runs = catalog.find(MODEL_RUNS, **on_version)
-    for run in runs:
-        fail_open_imports(catalog, at, "the dataset version was deleted", run_id=run["run_id"])
+    reason = "the dataset version was deleted"
+    failed = [id for run in runs for id in fail_open_imports(catalog, at, reason, run_id=run["run_id"])]
     run_ids = drop_runs(catalog, runs)
     catalog.delete(DATASET_VERSIONS, version)
-    deleted = VersionDeleted(dataset_id=ask.dataset_id, dataset_version=ask.dataset_version, run_ids=run_ids)
+    deleted = VersionDeleted(
+        dataset_id=ask.dataset_id, dataset_version=ask.dataset_version, run_ids=run_ids, failed_imports=failed
+    )
     body = {"dataset_id": ask.dataset_id, "version": ask.dataset_version, "deleted_runs": len(run_ids)}
     return Decision("done", 200, body, marker=Marker(source_offset=at.offset, version_deleted=deleted))

@@ -75,7 +75,9 @@ def parsed_config(config_json: bytes) -> Fields | None:
     return cast(Fields, config) if isinstance(config, dict) and not json_fault(config) else None
 
 
-def fail_open_imports(catalog: CatalogState, at: Place, reason: str, **of: object) -> None:
-    """End the imports of what is deleted: their processes notice, and stop."""
-    for document in catalog.find(IMPORTS, project_id=at.project_id, state="RUNNING", **of):
+def fail_open_imports(catalog: CatalogState, at: Place, reason: str, **of: object) -> list[str]:
+    """End the imports of what is deleted: their processes notice, and stop. Their ids, for those that write still."""
+    open_imports = catalog.find(IMPORTS, project_id=at.project_id, state="RUNNING", **of)
+    for document in open_imports:
         catalog.put(IMPORTS, {**document, "state": "FAILED", "failure": reason, "ended_unix_ms": at.time_unix_ms})
+    return [document["import_id"] for document in open_imports]

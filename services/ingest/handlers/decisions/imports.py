@@ -13,6 +13,7 @@ from services.ingest.handlers.catalog_state import (
 from services.ingest.handlers.decisions.decision import Decision, Place, absent, import_open, refused
 from sightline.domain.steps import DATASET, REOPENED, RUN
 from sightline.wire.events.v1.catalog_pb2 import BeginImport, EndImport
+from sightline.wire.events.v1.markers_pb2 import ImportFailed, Marker
 from sightline.wire.events.v1.predictions_pb2 import IMPORT_MODE_ADD, IMPORT_MODE_REPLACE, IMPORT_MODE_UPSERT
 
 DATA_ROWS_FORMAT = "data-rows"
@@ -81,7 +82,7 @@ def begin_import(catalog: CatalogState, at: Place, ask: BeginImport) -> Decision
 
 
 def end_import(catalog: CatalogState, at: Place, ask: EndImport) -> Decision:
-    """End an import; whoever ends it first ends it."""
+    """End an import; whoever ends it first ends it. All rows are told of one that failed and may write still."""
     there = catalog.get(IMPORTS, at.project_id, ask.import_id)
     if there is None:
         return refused(404, "there is no such import")
@@ -108,4 +109,8 @@ def end_import(catalog: CatalogState, at: Place, ask: EndImport) -> Decision:
             if there["format"] == "coco":
                 released["draft_categories"] = {str(k): ask.category_classes[k] for k in sorted(ask.category_classes)}
         catalog.put(DATASETS, released)
-    return Decision("done", 200, import_body(document))
+    if not ask.failure or ask.nothing_follows:
+        return Decision("done", 200, import_body(document))
+    failed = ImportFailed(import_id=ask.import_id, dataset_id=there["dataset_id"], run_id=there["run_id"] or "")
+    marker = Marker(source_offset=at.offset, import_failed=failed)
+    return Decision("done", 200, import_body(document), marker=marker)

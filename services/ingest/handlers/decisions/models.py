@@ -49,9 +49,10 @@ def delete_model(catalog: CatalogState, at: Place, ask: DeleteModel) -> Decision
     if model is None:
         return absent(MODEL)
     runs = catalog.find(MODEL_RUNS, project_id=at.project_id, model_id=ask.model_id)
-    for run in runs:
-        fail_open_imports(catalog, at, "the model was deleted", run_id=run["run_id"])
+    reason = "the model was deleted"
+    failed = [id for run in runs for id in fail_open_imports(catalog, at, reason, run_id=run["run_id"])]
     run_ids = drop_runs(catalog, runs)
     catalog.delete(MODELS, model)
-    marker = Marker(source_offset=at.offset, runs_deleted=RunsDeleted(run_ids=run_ids)) if run_ids else None
+    deleted = RunsDeleted(run_ids=run_ids, failed_imports=failed)
+    marker = Marker(source_offset=at.offset, runs_deleted=deleted) if run_ids else None
     return Decision("done", 200, {"model_id": ask.model_id, "deleted_runs": len(run_ids)}, marker=marker)

@@ -162,8 +162,8 @@ def delete_model_run(catalog: CatalogState, at: Place, ask: DeleteModelRun) -> D
     run = catalog.get(MODEL_RUNS, at.project_id, ask.run_id)
     if run is None:
         return absent(RUN)
-    fail_open_imports(catalog, at, "the run was deleted", run_id=ask.run_id)
-    deleted = RunsDeleted(run_ids=drop_runs(catalog, [run]))
+    failed = fail_open_imports(catalog, at, "the run was deleted", run_id=ask.run_id)
+    deleted = RunsDeleted(run_ids=drop_runs(catalog, [run]), failed_imports=failed)
     marker = Marker(source_offset=at.offset, runs_deleted=deleted)
     return Decision("done", 200, {"run_id": ask.run_id}, marker=marker)
 

@@ -287,7 +287,7 @@ class BeginImport(_message.Message):
     def __init__(self, import_id: _Optional[str] = ..., dataset_id: _Optional[str] = ..., run_id: _Optional[str] = ..., mode: _Optional[_Union[_predictions_pb2.ImportMode, str]] = ..., format: _Optional[str] = ...) -> None: ...
 
 class EndImport(_message.Message):
-    __slots__ = ("import_id", "failure", "accepted", "rejected", "truth_digest", "end_offsets", "category_classes")
+    __slots__ = ("import_id", "failure", "accepted", "rejected", "truth_digest", "end_offsets", "nothing_follows", "category_classes")
     class EndOffsetsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -308,6 +308,7 @@ class EndImport(_message.Message):
     REJECTED_FIELD_NUMBER: _ClassVar[int]
     TRUTH_DIGEST_FIELD_NUMBER: _ClassVar[int]
     END_OFFSETS_FIELD_NUMBER: _ClassVar[int]
+    NOTHING_FOLLOWS_FIELD_NUMBER: _ClassVar[int]
     CATEGORY_CLASSES_FIELD_NUMBER: _ClassVar[int]
     import_id: str
     failure: str
@@ -315,5 +316,6 @@ class EndImport(_message.Message):
     rejected: int
     truth_digest: str
     end_offsets: _containers.ScalarMap[int, int]
+    nothing_follows: bool
     category_classes: _containers.ScalarMap[int, int]
-    def __init__(self, import_id: _Optional[str] = ..., failure: _Optional[str] = ..., accepted: _Optional[int] = ..., rejected: _Optional[int] = ..., truth_digest: _Optional[str] = ..., end_offsets: _Optional[_Mapping[int, int]] = ..., category_classes: _Optional[_Mapping[int, int]] = ...) -> None: ...
+    def __init__(self, import_id: _Optional[str] = ..., failure: _Optional[str] = ..., accepted: _Optional[int] = ..., rejected: _Optional[int] = ..., truth_digest: _Optional[str] = ..., end_offsets: _Optional[_Mapping[int, int]] = ..., nothing_follows: _Optional[bool] = ..., category_classes: _Optional[_Mapping[int, int]] = ...) -> None: ...
