@@ -13,10 +13,12 @@ from sightline.client.answers import Prediction
 from sightline.client.asking import Call, Flow, Parameter, following, get, items_of, page
 from sightline.client.flows import catalog, datasets, files, jobs, letters, projects, runs
 from sightline.client.retrying import Retries
+from sightline.client.signatures import signed
 from sightline.client.tables import frame, in_columns, table
 from sightline.client.things import (
     DatasetThing,
     JobThing,
+    Kind,
     ModelThing,
     OntologyThing,
     Origin,
@@ -47,6 +49,9 @@ class AsyncListing(Generic[T]):
         self._listing = listing
         self._make = make
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of {self._listing.path}: to_list(), to_pandas(), to_arrow()>"
+
     async def __aiter__(self) -> AsyncIterator[T]:
         call = page(self._listing)
         while call is not None:
@@ -75,11 +80,11 @@ def bound(flow: Callable[Concatenate[H, P], Flow[A]]) -> Callable[Concatenate[H,
     async def method(self: H, *args: P.args, **kwargs: P.kwargs) -> A:
         return await self.origin.drive.run(flow(self, *args, **kwargs))
 
-    return method
+    return signed(method, flow)
 
 
 def made(
-    flow: Callable[Concatenate[H, P], Flow[A]], kind: Callable[[Origin[Awaiting], A], T]
+    flow: Callable[Concatenate[H, P], Flow[A]], kind: Kind[Awaiting, A, T]
 ) -> Callable[Concatenate[H, P], Awaitable[T]]:
     """The same, where the result is a thing of the server."""
 
@@ -87,11 +92,11 @@ def made(
     async def method(self: H, *args: P.args, **kwargs: P.kwargs) -> T:
         return kind(self.origin, await self.origin.drive.run(flow(self, *args, **kwargs)))
 
-    return method
+    return signed(method, flow, kind.__name__)
 
 
 def found(
-    flow: Callable[Concatenate[H, P], Flow[A | None]], kind: Callable[[Origin[Awaiting], A], T]
+    flow: Callable[Concatenate[H, P], Flow[A | None]], kind: Kind[Awaiting, A, T]
 ) -> Callable[Concatenate[H, P], Awaitable[T | None]]:
     """The same, where there may be none."""
 
@@ -100,7 +105,7 @@ def found(
         facts = await self.origin.drive.run(flow(self, *args, **kwargs))
         return None if facts is None else kind(self.origin, facts)
 
-    return method
+    return signed(method, flow, f"{kind.__name__} | None")
 
 
 def listed(call: Callable[Concatenate[H, P], Call[A]]) -> Callable[Concatenate[H, P], AsyncListing[A]]:
@@ -110,7 +115,7 @@ def listed(call: Callable[Concatenate[H, P], Call[A]]) -> Callable[Concatenate[H
     def method(self: H, *args: P.args, **kwargs: P.kwargs) -> AsyncListing[A]:
         return AsyncListing(self.origin.drive, call(self, *args, **kwargs), _as_it_is)
 
-    return method
+    return signed(method, call, "AsyncListing[{}]")
 
 
 def streamed(call: Callable[Concatenate[H, P], Call[bytes]]) -> Callable[Concatenate[H, P], AsyncPredictions]:
@@ -120,11 +125,11 @@ def streamed(call: Callable[Concatenate[H, P], Call[bytes]]) -> Callable[Concate
     def method(self: H, *args: P.args, **kwargs: P.kwargs) -> AsyncPredictions:
         return AsyncPredictions(self.origin.drive, call(self, *args, **kwargs))
 
-    return method
+    return signed(method, call, "AsyncPredictions")
 
 
 def listed_as(
-    call: Callable[Concatenate[H, P], Call[A]], kind: Callable[[Origin[Awaiting], A], T]
+    call: Callable[Concatenate[H, P], Call[A]], kind: Kind[Awaiting, A, T]
 ) -> Callable[Concatenate[H, P], AsyncListing[T]]:
     """The same, where the items are things of the server."""
 
@@ -133,7 +138,7 @@ def listed_as(
         origin = self.origin
         return AsyncListing(origin.drive, call(self, *args, **kwargs), lambda facts: kind(origin, facts))
 
-    return method
+    return signed(method, call, f"AsyncListing[{kind.__name__}]")
 
 
 def _as_it_is(item: Any) -> Any:
@@ -189,6 +194,9 @@ class AsyncPredictions:
     def __init__(self, drive: Awaiting, asked: Call[bytes]) -> None:
         self._drive = drive
         self._asked = asked
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of {self._asked.path}: to_arrays(), to_pandas(), to_arrow()>"
 
     async def __aiter__(self) -> AsyncIterator[Prediction]:
         from sightline.client.lines import prediction
@@ -248,7 +256,7 @@ class AsyncModel(ModelThing[Awaiting]):
 
 
 class AsyncClient(Thing[Awaiting, str]):
-    """A server. Close it, or use it with `with`."""
+    """A server. Close it, or use it with `async with`. Its methods are those of `Client`, to be awaited."""
 
     def __init__(
         self,

@@ -26,6 +26,18 @@ def bar(title: str, total: int | None, unit: str, *, shown: bool | None) -> Gene
         yield advance
 
 
+@contextmanager
+def waiting(title: str, *, shown: bool | None) -> Generator[None]:
+    """A line as long as something is waited for of which nobody knows how much is done."""
+    if not (_is_watched() if shown is None else shown):
+        yield
+        return
+    from tqdm.auto import tqdm
+
+    with tqdm(total=0, desc=title, bar_format="{desc} …", leave=False):
+        yield
+
+
 def _is_watched() -> bool:
     if sys.stderr.isatty():
         return True

@@ -13,10 +13,12 @@ from sightline.client.answers import Prediction
 from sightline.client.asking import Call, Flow, Parameter, following, get, items_of, page
 from sightline.client.flows import catalog, datasets, files, jobs, letters, projects, runs
 from sightline.client.retrying import Retries
+from sightline.client.signatures import signed
 from sightline.client.tables import frame, in_columns, table
 from sightline.client.things import (
     DatasetThing,
     JobThing,
+    Kind,
     ModelThing,
     OntologyThing,
     Origin,
@@ -47,6 +49,9 @@ class Listing(Generic[T]):
         self._listing = listing
         self._make = make
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of {self._listing.path}: to_list(), to_pandas(), to_arrow()>"
+
     def __iter__(self) -> Iterator[T]:
         call = page(self._listing)
         while call is not None:
@@ -74,23 +79,21 @@ def bound(flow: Callable[Concatenate[H, P], Flow[A]]) -> Callable[Concatenate[H,
     def method(self: H, *args: P.args, **kwargs: P.kwargs) -> A:
         return self.origin.drive.run(flow(self, *args, **kwargs))
 
-    return method
+    return signed(method, flow)
 
 
-def made(
-    flow: Callable[Concatenate[H, P], Flow[A]], kind: Callable[[Origin[Blocking], A], T]
-) -> Callable[Concatenate[H, P], T]:
+def made(flow: Callable[Concatenate[H, P], Flow[A]], kind: Kind[Blocking, A, T]) -> Callable[Concatenate[H, P], T]:
     """The same, where the result is a thing of the server."""
 
     @wraps(flow)
     def method(self: H, *args: P.args, **kwargs: P.kwargs) -> T:
         return kind(self.origin, self.origin.drive.run(flow(self, *args, **kwargs)))
 
-    return method
+    return signed(method, flow, kind.__name__)
 
 
 def found(
-    flow: Callable[Concatenate[H, P], Flow[A | None]], kind: Callable[[Origin[Blocking], A], T]
+    flow: Callable[Concatenate[H, P], Flow[A | None]], kind: Kind[Blocking, A, T]
 ) -> Callable[Concatenate[H, P], T | None]:
     """The same, where there may be none."""
 
@@ -99,7 +102,7 @@ def found(
         facts = self.origin.drive.run(flow(self, *args, **kwargs))
         return None if facts is None else kind(self.origin, facts)
 
-    return method
+    return signed(method, flow, f"{kind.__name__} | None")
 
 
 def listed(call: Callable[Concatenate[H, P], Call[A]]) -> Callable[Concatenate[H, P], Listing[A]]:
@@ -109,7 +112,7 @@ def listed(call: Callable[Concatenate[H, P], Call[A]]) -> Callable[Concatenate[H
     def method(self: H, *args: P.args, **kwargs: P.kwargs) -> Listing[A]:
         return Listing(self.origin.drive, call(self, *args, **kwargs), _as_it_is)
 
-    return method
+    return signed(method, call, "Listing[{}]")
 
 
 def streamed(call: Callable[Concatenate[H, P], Call[bytes]]) -> Callable[Concatenate[H, P], Predictions]:
@@ -119,11 +122,11 @@ def streamed(call: Callable[Concatenate[H, P], Call[bytes]]) -> Callable[Concate
     def method(self: H, *args: P.args, **kwargs: P.kwargs) -> Predictions:
         return Predictions(self.origin.drive, call(self, *args, **kwargs))
 
-    return method
+    return signed(method, call, "Predictions")
 
 
 def listed_as(
-    call: Callable[Concatenate[H, P], Call[A]], kind: Callable[[Origin[Blocking], A], T]
+    call: Callable[Concatenate[H, P], Call[A]], kind: Kind[Blocking, A, T]
 ) -> Callable[Concatenate[H, P], Listing[T]]:
     """The same, where the items are things of the server."""
 
@@ -132,7 +135,7 @@ def listed_as(
         origin = self.origin
         return Listing(origin.drive, call(self, *args, **kwargs), lambda facts: kind(origin, facts))
 
-    return method
+    return signed(method, call, f"Listing[{kind.__name__}]")
 
 
 def _as_it_is(item: Any) -> Any:
@@ -189,6 +192,9 @@ class Predictions:
         self._drive = drive
         self._asked = asked
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of {self._asked.path}: to_arrays(), to_pandas(), to_arrow()>"
+
     def __iter__(self) -> Iterator[Prediction]:
         from sightline.client.lines import prediction
 
@@ -244,7 +250,13 @@ class Model(ModelThing[Blocking]):
 
 
 class Client(Thing[Blocking, str]):
-    """A server. Close it, or use it with `with`."""
+    """A server. Close it, or use it with `with`.
+
+    >>> client = sightline.Client()  # SIGHTLINE_URL, or this machine
+    >>> run = client.find_model("yolo-s").create_run("epoch 12", client.find_dataset("crossings"))
+    >>> run.upload("predictions.ndjson").wait()
+    >>> run.metrics(iou=0.5, confidence=0.3)["total"]["f1"]
+    """
 
     def __init__(
         self,

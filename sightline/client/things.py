@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, ClassVar, Generic, Protocol, TypeVar, cast
 
 from sightline.client.answers import (
     DatasetFacts,
@@ -17,9 +17,12 @@ from sightline.client.answers import (
     RunConfig,
     RunFacts,
 )
+from sightline.client.signatures import name_after_attributes
 
 D = TypeVar("D")
 F = TypeVar("F")
+F_contra = TypeVar("F_contra", contravariant=True)
+K_co = TypeVar("K_co", covariant=True)
 
 
 @dataclass(slots=True)
@@ -31,16 +34,34 @@ class Origin(Generic[D]):
     """Whether bars are shown; None: on terminals and in notebooks."""
 
 
+class Kind(Protocol[D, F_contra, K_co]):
+    """A class of things, which makes one from where it is and what the server says of it."""
+
+    __name__: str
+
+    def __call__(self, origin: Origin[D], facts: F_contra, /) -> K_co:
+        """Make one."""
+        ...
+
+
 class Thing(Generic[D, F]):
     """Something that a server has. Equal ones say the same."""
+
+    told: ClassVar[tuple[str, ...]] = ()
+    """What its `repr` says of it."""
 
     def __init__(self, origin: Origin[D], facts: F) -> None:
         self.origin = origin
         self.facts = facts
         """What the server said last of it."""
 
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        name_after_attributes(cls)
+
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.facts!r})"
+        said = [f"{name}={getattr(self.facts, name)!r}" for name in self.told]
+        return f"{type(self).__name__}({', '.join(said) or repr(self.facts)})"
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Thing) and cast("Thing[Any, Any]", other).facts == self.facts
@@ -51,6 +72,8 @@ class Thing(Generic[D, F]):
 
 class ProjectThing(Thing[D, ProjectFacts]):
     """A project."""
+
+    told = ("name", "project_id", "current")
 
     @property
     def project_id(self) -> str:
@@ -76,6 +99,8 @@ class ProjectThing(Thing[D, ProjectFacts]):
 class OntologyThing(Thing[D, OntologyFacts]):
     """An ontology in its latest version."""
 
+    told = ("name", "ontology_id", "version")
+
     @property
     def ontology_id(self) -> str:
         """What the server calls it."""
@@ -99,6 +124,8 @@ class OntologyThing(Thing[D, OntologyFacts]):
 
 class DatasetThing(Thing[D, DatasetFacts]):
     """A dataset."""
+
+    told = ("name", "dataset_id", "draft")
 
     @property
     def dataset_id(self) -> str:
@@ -124,6 +151,8 @@ class DatasetThing(Thing[D, DatasetFacts]):
 class ModelThing(Thing[D, ModelFacts]):
     """A model."""
 
+    told = ("name", "model_id")
+
     @property
     def model_id(self) -> str:
         """What the server calls it."""
@@ -142,6 +171,8 @@ class ModelThing(Thing[D, ModelFacts]):
 
 class RunThing(Thing[D, RunFacts]):
     """A run of a model."""
+
+    told = ("name", "run_id", "dataset_version", "state")
 
     @property
     def run_id(self) -> str:
@@ -186,6 +217,8 @@ class RunThing(Thing[D, RunFacts]):
 
 class JobThing(Thing[D, ImportJob]):
     """An import."""
+
+    told = ("job", "state", "accepted", "rejected", "measured")
 
     @property
     def job(self) -> str:

@@ -209,4 +209,6 @@ def _with_ontology(found: HasOntology, name: str, ontology: AnyOntology) -> HasO
 
 
 def _boxes(classes: Iterable[str]) -> list[dict[str, str]]:
+    if isinstance(classes, str):  # its letters would be classes
+        raise TypeError(f"classes are a list of names: [{classes!r}]")
     return [{"name": name, "kind": "box"} for name in classes]

@@ -29,7 +29,7 @@ def refresh(job: JobThing[Any]) -> Flow[None]:
 def wait(job: JobThing[Any], timeout: float | None = None) -> Flow[None]:
     """Until the numbers rest on all of it. A failed import is an error; so are more seconds than `timeout`."""
     ends = None if timeout is None else time.monotonic() + timeout
-    with bars.bar("Measuring", None, "s", shown=job.origin.progress):
+    with bars.waiting("Measuring", shown=job.origin.progress):
         while True:
             left = POLL_SECONDS if ends is None else max(0.0, min(POLL_SECONDS, ends - time.monotonic()))
             job.facts = yield from import_job(job, job.job, wait=left)

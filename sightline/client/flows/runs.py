@@ -184,7 +184,7 @@ def wait(run: Run, timeout: float | None = None) -> Flow[None]:
     """Until its COCO numbers rest on all that is applied: after truth was changed, say. An error after `timeout` s."""
     ends = None if timeout is None else time.monotonic() + timeout
     pause = _SHORTEST_PAUSE
-    with bars.bar("Measuring", None, "s", shown=run.origin.progress):
+    with bars.waiting("Measuring", shown=run.origin.progress):
         while True:
             found: JsonObject = yield get(_path(run), JsonObject)
             if found["summary"] is not None and not found["freshness"]["coco_behind"]:

@@ -21,6 +21,7 @@ from sightline.client import (
     Project,
     Run,
 )
+from sightline.client.answers import DatasetFacts
 
 PAGE = (Path(__file__).parents[3] / "docs" / "client.md").read_text()
 PAIRS = [
@@ -53,3 +54,28 @@ def test_every_method_is_documented(kind: type) -> None:
         if f"`{name}`" not in PAGE and f"`{name}(" not in PAGE and f"{name}()`" not in PAGE
     ]
     assert all(method.__doc__ for name, method in inspect.getmembers(kind, inspect.isfunction) if name in methods(kind))
+
+
+@pytest.mark.parametrize("kind", [kind for pair in PAIRS for kind in pair])
+def test_help_shows_methods_as_they_are_called(kind: type) -> None:
+    for name, method in inspect.getmembers(kind, inspect.isfunction):
+        if name in methods(kind):
+            signature = inspect.signature(method)
+            assert method.__qualname__.endswith(f".{name}")
+            assert next(iter(signature.parameters)) == "self"
+            assert "Flow" not in str(signature.return_annotation)
+            assert "Call[" not in str(signature.return_annotation)
+
+
+def test_what_a_session_shows_is_short() -> None:
+    facts = DatasetFacts("ds_1", "crossings", "ont_1", 2)
+    with Client("http://test") as client:
+        dataset = Dataset(client.origin, facts)
+        assert repr(client) == "Client('http://test')"
+        assert repr(dataset) == "Dataset(name='crossings', dataset_id='ds_1', draft=2)"
+        assert repr(dataset.rows()) == "<Listing of /v1/datasets/ds_1/data-rows: to_list(), to_pandas(), to_arrow()>"
+
+
+def test_the_letters_of_a_name_are_no_classes() -> None:
+    with Client("http://test") as client, pytest.raises(TypeError, match=r"\['car'\]"):
+        client.create_ontology("street", "car")
