@@ -25,6 +25,9 @@ GIB = 1 << 30
 
 _FREE_DISK_WANTED = 5 * GIB
 _MEMORY_WANTED = 2 * GIB
+_CACHE_WANTED = GIB // 4
+_CLOCK_SECONDS = 2.0
+_MONGODB_WANTED = 5
 _NETWORK_FILE_SYSTEMS = frozenset({"nfs", "nfs4", "cifs", "smbfs", "9p", "fuse.sshfs", "afs"})
 
 State = Literal["ok", "warning", "missing"]
@@ -66,6 +69,79 @@ def examine_kafka(servers: str, prefix: str = "") -> list[Finding]:
         return kafka_findings(ops.run("topics", f"kafka://{servers}/{prefix}"))
     except ops.OpsError as error:
         return [Finding("Kafka", "missing", str(error), "start its brokers, or name others with --kafka")]
+
+
+def examine_mongo(url: str, database: str | None = None) -> list[Finding]:
+    """Look at a MongoDB that shall hold the read model: what it is, what we may do there, its disk, cache and clock."""
+    told = {"SIGHTLINE_MONGO_URL": url} | ({"SIGHTLINE_MONGO_DATABASE": database} if database else {})
+    try:
+        return mongo_findings(ops.run("mongo", environment=told))
+    except ops.OpsError as error:
+        return [Finding("MongoDB server", "missing", str(error), "start it, or name another with --mongo")]
+
+
+def mongo_findings(seen: Mapping[str, Any]) -> list[Finding]:
+    """What it says of a MongoDB, from what was seen there. What its user may not see is left out."""
+    findings = [_server(seen["version"]), _replica_set(seen), *_durability(seen), *_rights(seen)]
+    if (free := seen["free_bytes"]) is not None:
+        remedy = f"{_FREE_DISK_WANTED // GIB} GiB are a good beginning"
+        state = "warning" if free < _FREE_DISK_WANTED else "ok"
+        findings.append(_with_remedy("MongoDB disk", state, f"{free / GIB:.1f} GiB free", remedy))
+    if (cache := seen["cache_bytes"]) is not None:
+        remedy = "transactions of many rows need room: give mongod a larger --wiredTigerCacheSizeGB"
+        state = "warning" if cache < _CACHE_WANTED else "ok"
+        findings.append(_with_remedy("MongoDB cache", state, f"{cache / GIB:.2f} GiB", remedy))
+    ahead = seen["clock_seconds"]
+    found = f"{abs(ahead):.1f} s {'ahead of' if ahead > 0 else 'behind'} this machine's"
+    state = "warning" if abs(ahead) > _CLOCK_SECONDS else "ok"
+    findings.append(_with_remedy("MongoDB clock", state, found, "let both machines keep time by NTP"))
+    made = "none yet (will be made)" if seen["current"] is None else f"{seen['current']}, of log {seen['log_id']}"
+    return [*findings, Finding("Read model", "ok", made)]
+
+
+def _server(version: str) -> Finding:
+    state = "missing" if int(version.partition(".")[0]) < _MONGODB_WANTED else "ok"
+    return _with_remedy("MongoDB server", state, version, f"upgrade it to {_MONGODB_WANTED}.0 or newer")
+
+
+def _replica_set(seen: Mapping[str, Any]) -> Finding:
+    if seen["sharded"]:
+        return Finding("Replica set", "ok", "a sharded cluster")
+    if not seen["initiated"]:
+        return Finding("Replica set", "missing", "not initiated", "run `rs.initiate()` once")
+    if seen["replica_set"] is None:
+        remedy = "start mongod with `--replSet sightline`, then `python -m services.common.readmodel.initiate URL`"
+        return Finding("Replica set", "missing", "none: transactions and change streams need one", remedy)
+    members, arbiters = seen["members"], seen["arbiters"]
+    found = f"{seen['replica_set']}, {members} member{'' if members == 1 else 's'}"
+    if arbiters:
+        remedy = "let every member hold data: where one of them is away, no majority has what was written"
+        return Finding("Replica set", "warning", f"{found}, {arbiters} arbiter{'' if arbiters == 1 else 's'}", remedy)
+    return Finding("Replica set", "ok", found)
+
+
+def _durability(seen: Mapping[str, Any]) -> list[Finding]:
+    if seen["journalled"] is None:
+        return []
+    remedy = "set writeConcernMajorityJournalDefault to true in `rs.conf()`: a power cut loses what was acknowledged"
+    found = "a majority's journal" if seen["journalled"] else "a majority's memory"
+    return [_with_remedy("Write concern", "ok" if seen["journalled"] else "warning", found, remedy)]
+
+
+def _rights(seen: Mapping[str, Any]) -> list[Finding]:
+    user = seen["user"] or "nobody has to say who he is"
+    if seen["lacks"]:
+        remedy = "grant `readWrite` on the database"
+        return [Finding("MongoDB rights", "missing", f"{user} may not {', '.join(seen['lacks'])}", remedy)]
+    if seen["lacks_beside"]:
+        remedy = "for `sightline rebuild`: grant `readWrite` and `dbAdmin` on databases NAME_g2, NAME_g3, …"
+        lacks = ", ".join(seen["lacks_beside"])
+        return [Finding("MongoDB rights", "warning", f"{user} may not {lacks} in a database beside", remedy)]
+    return [Finding("MongoDB rights", "ok", user)]
+
+
+def _with_remedy(what: str, state: State, found: str, remedy: str) -> Finding:
+    return Finding(what, state, found, "" if state == "ok" else remedy)
 
 
 def kafka_findings(seen: Mapping[str, Any]) -> list[Finding]:

@@ -284,9 +284,15 @@ def doctor(
         str | None, typer.Option(metavar="HOST:PORT[,…]", help="A Kafka cluster to look at, too.", show_default=False)
     ] = None,
     kafka_topic_prefix: Annotated[str, typer.Option(help="What the names of its topics begin with.")] = "",
+    mongo: Annotated[
+        str | None, typer.Option(metavar="URL", help="A MongoDB to look at, too.", show_default=False)
+    ] = None,
+    mongo_database: Annotated[
+        str | None, typer.Option(metavar="NAME", help="The read model's database there.", show_default="sightline")
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Say what this machine, or a Kafka cluster, lacks to run Sightline, and how to get it."""
+    """Say what this machine, a Kafka cluster or a MongoDB lacks to run Sightline, and how to get it."""
     from sightline import doctor as doctors
     from sightline.cli import show
     from sightline.stack import default_data_dir
@@ -294,6 +300,8 @@ def doctor(
     findings = doctors.examine((data_dir or default_data_dir()).expanduser().resolve(), port)
     if kafka is not None:
         findings += doctors.examine_kafka(kafka, kafka_topic_prefix)
+    if mongo is not None:
+        findings += doctors.examine_mongo(mongo, mongo_database)
     if as_json:
         show.as_json({"findings": [finding.answer() for finding in findings]})
     else:

@@ -64,6 +64,7 @@ def _parser() -> argparse.ArgumentParser:
     what.add_argument("--swap", action="store_true", help="and put it in the place of the current one")
     what.add_argument("--drop-old", action="store_true", help="drop every generation but the current one")
     rebuild.add_argument("--anew", action="store_true", help="don't go on with one that was begun")
+    commands.add_parser("mongo", help="look at the MongoDB that the environment names")
     topics = commands.add_parser("topics", help="look at a log on Kafka")
     topics.add_argument("cluster", metavar="kafka://HOST:PORT[/PREFIX]")
     return parser
@@ -74,6 +75,10 @@ async def _command(arguments: argparse.Namespace) -> Mapping[str, Any]:
         from services.common.ops.topics import examine_topics
 
         return await examine_topics(arguments.cluster)
+    if arguments.command == "mongo":
+        from services.common.ops.mongo import examine_mongo
+
+        return await asyncio.to_thread(examine_mongo, settings())
     if arguments.command == "rebuild":
         return await _rebuild(arguments)
     return await log_copy(place(arguments.source), place(arguments.target), _Reporter(), force=arguments.force)
