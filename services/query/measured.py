@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ from services.common.readmodel.collections import MODEL_RUNS, RUN_SUMMARIES
 from services.common.readmodel.columns import RunView
 from services.common.readmodel.feed import FeedLost
 from services.common.runtime.errors import Problem, not_found
-from services.query.reads import Document, Reads
+from services.query.reads import Document, Reads, Touches
 from services.query.sources import Sources
 from services.query.views.freshness import Freshness, freshness, revisions
 from services.query.views.ontologies import class_name, class_names
@@ -27,7 +27,7 @@ class Measured:
     document: Document
     names: dict[int, str]
     summary: Document | None
-    touches: Mapping[int, int]
+    touches: Touches
     view: RunView
 
     @property

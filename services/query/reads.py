@@ -6,9 +6,10 @@ and page tokens hold plain values only.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 from services.common.readmodel.collections import (
     DATA_ROWS,
@@ -17,6 +18,7 @@ from services.common.readmodel.collections import (
     PROJECTS,
     RUN_ROWS,
     RUN_TOUCHES,
+    SCOPE_TOUCHES,
     TRUTHS,
     Collection,
     under,
@@ -30,6 +32,15 @@ from sightline.domain.names import DEFAULT_PROJECT
 BY_NAME: Order = (("name", 1),)
 
 Document = Mapping[str, Any]
+
+
+class Touches(NamedTuple):
+    """By row partition, the revision at which it last changed what a run's numbers rest on."""
+
+    rows: dict[int, int]
+    """Predictions and truths, by those who match them."""
+    scope: dict[int, int]
+    """Which rows are in its splits, by those who keep data rows."""
 
 
 class Reads:
@@ -83,13 +94,15 @@ class Reads:
         found = await self._store.page(PROGRESS.name, wanted, projection={"outbox": 0}, limit=partitions)
         return {str(document["partition"]): document for document in found.documents}
 
-    async def touches(self, run_ids: Sequence[str], partitions: int) -> dict[str, dict[int, int]]:
-        """For each run, the revision of each row partition at which something that its numbers rest on last changed."""
+    async def touches(self, run_ids: Sequence[str], partitions: int) -> dict[str, Touches]:
+        """For each run, when something that its numbers rest on last changed."""
         ids = [f"{run_id}/{partition}" for run_id in run_ids for partition in range(partitions)]
-        touches: dict[str, dict[int, int]] = {run_id: {} for run_id in run_ids}
-        for id, document in (await self.several(RUN_TOUCHES, ids)).items():
-            run_id, _, partition = id.rpartition("/")
-            touches[run_id][int(partition)] = document["rev"]
+        touches = {run_id: Touches({}, {}) for run_id in run_ids}
+        rows, scope = await asyncio.gather(self.several(RUN_TOUCHES, ids), self.several(SCOPE_TOUCHES, ids))
+        for run_id, partition in (id.rsplit("/", 1) for id in ids):
+            for found, revisions in zip((rows, scope), touches[run_id], strict=True):
+                if document := found.get(f"{run_id}/{partition}"):
+                    revisions[int(partition)] = document["rev"]
         return touches
 
     async def listing(

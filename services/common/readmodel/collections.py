@@ -66,6 +66,9 @@ Packed arrays are little-endian `bytes`, as on the wire.
 ``run_touches`` (progress; metrics, rows): the last batch of a row partition that changed what a run's numbers rest on
     _id project/run_id/partition; rev (of the partition's progress)
 
+``scope_touches`` (progress; ingest, rows): the same for data rows: the last batch that changed a run's scope
+    _id project/run_id/partition; rev (of the partition's progress)
+
 ``progress`` (every group writes its own, through the run loop only)
     _id group/partition; rev (compare-and-set), writer, log_id, offsets {topic: next}, outbox [packed messages]
 
@@ -168,6 +171,7 @@ RUN_ROWS = Collection(
 ROW_PARTITIONS = Collection("row_partitions", "each group", "rebuilt", "group/partition")
 RUN_SUMMARIES = Collection("run_summaries", "metrics", "rebuilt", "project/run")
 RUN_TOUCHES = Collection("run_touches", "metrics", "progress", "project/run/partition")
+SCOPE_TOUCHES = Collection("scope_touches", "ingest", "progress", "project/run/partition")
 PROGRESS = Collection("progress", "each group", "progress", "group/partition")
 IMPORT_JOBS = Collection("import_jobs", "ingest", "operational", "project/import", (Index(("state",)),))
 IMPORT_ERRORS = Collection(
@@ -194,6 +198,7 @@ COLLECTIONS: tuple[Collection, ...] = (
     ROW_PARTITIONS,
     RUN_SUMMARIES,
     RUN_TOUCHES,
+    SCOPE_TOUCHES,
     PROGRESS,
     IMPORT_JOBS,
     IMPORT_ERRORS,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, cast
 
 from services.common.documents import Delete, DeleteMany, Read, Replace, State, Write
@@ -28,6 +28,7 @@ from sightline.wire.events.v1.runs_pb2 import RunTouched
 ROWS_GROUP = "ingest.rows"
 
 DATA_ROWS = collections.DATA_ROWS.name
+SCOPE_TOUCHES = collections.SCOPE_TOUCHES.name
 ROW_PARTITIONS = collections.ROW_PARTITIONS.name
 
 Fields = dict[str, Any]
@@ -142,7 +143,7 @@ class RowsHandler(Handler):
         payloads = [delivery.event.WhichOneof("payload") for delivery in deliveries]
         partitions = partitions_of([delivery.key.encode() for delivery in deliveries], self._row_partitions)
         faults = truth_faults(deliveries, payloads)
-        work = _Work(_Rows(batch.partition, state.get(DATA_ROWS, ())), memory, batch.partition)
+        work = _Work(_Rows(batch.partition, state.get(DATA_ROWS, ())), memory, batch)
         refused: list[Refused] = []
         for position, (delivery, payload) in enumerate(zip(deliveries, payloads, strict=True)):
             event = delivery.event
@@ -181,10 +182,11 @@ class RowsHandler(Handler):
 class _Work:
     """One batch under way."""
 
-    def __init__(self, rows: _Rows, memory: RowsMemory, partition: int) -> None:
+    def __init__(self, rows: _Rows, memory: RowsMemory, batch: Batch) -> None:
         self._rows = rows
         self._before = self._memory = memory
-        self._partition = partition
+        self._partition = batch.partition
+        self._rev = batch.rev
         self._markers: list[Outgoing] = []
         self._touched: dict[str, tuple[Delivery, bool]] = {}
         self._passed_over = Counter[PassedOver]()
@@ -294,6 +296,7 @@ class _Work:
         writes = self._rows.writes()
         if self._memory is not self._before:
             writes.append(Replace(ROW_PARTITIONS, self._memory.document(f"{ROWS_GROUP}/{self._partition}")))
+        writes += self._scopes()
         events = [*self._markers, *self._touches()]
         return Outcome(writes, events, refused, self._memory, passed_over=self._passed_over)
 
@@ -315,6 +318,16 @@ class _Work:
             if here and (before in run.splits) != (after in run.splits):
                 _, settled = self._touched.get(run_id, (cause, False))
                 self._touched[run_id] = cause, settled
+
+    def _scopes(self) -> Iterator[Write]:
+        """For each run, as of when its scope changed here: a summary that rests on less is behind."""
+        there = self._memory.scoped_runs
+        for run_id in [each for each in self._touched if each in there]:
+            id = f"{there[run_id].project_id}/{run_id}/{self._partition}"
+            yield Replace(SCOPE_TOUCHES, {"_id": id, "rev": self._rev})
+        for run_id, run in self._before.scoped_runs.items():
+            if run_id not in there:
+                yield Delete(SCOPE_TOUCHES, f"{run.project_id}/{run_id}/{self._partition}")
 
     def _touches(self) -> list[Outgoing]:
         events: list[Outgoing] = []

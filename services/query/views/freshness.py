@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import Field
 
 from services.query.answers import Answer
+from services.query.reads import Touches
 
 DATA_ROWS_TOPIC = "data-rows"
 GROUND_TRUTH = "ground-truth"
@@ -37,13 +38,17 @@ def revisions(progress: Progress) -> dict[int, int]:
     return {int(partition): state["rev"] for partition, state in progress.items()}
 
 
-def behind(touches: Mapping[int, int], summary: Mapping[str, Any] | None) -> list[int]:
-    """Row partitions in which a run changed after its summary. `touches`: revision of its last change in each."""
-    then = revisions(summary["version"]) if summary is not None else {}
-    return sorted(partition for partition, revision in touches.items() if revision > then.get(partition, 0))
+def behind(touches: Touches, summary: Mapping[str, Any] | None) -> list[int]:
+    """Row partitions in which a run, or which rows are in its scope, changed after its summary."""
+    known = summary or {}
+    rows = revisions(known.get("version") or {})
+    scope = revisions(known.get("scope_version") or {})
+    late = {partition for partition, revision in touches.rows.items() if revision > rows.get(partition, 0)}
+    late |= {partition for partition, revision in touches.scope.items() if revision > scope.get(partition, 0)}
+    return sorted(late)
 
 
-def freshness(counts: Progress, summary: Mapping[str, Any] | None, touches: Mapping[int, int]) -> Freshness:
+def freshness(counts: Progress, summary: Mapping[str, Any] | None, touches: Touches) -> Freshness:
     """Freshness of counts made where `counts` stands, and of COCO numbers taken from `summary`."""
     counts_at = revisions(counts)
     coco_at = revisions(summary["version"]) if summary is not None else {}

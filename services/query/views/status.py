@@ -11,7 +11,7 @@ import sightline
 from services.common.readmodel.collections import IMPORT_JOBS, MODEL_RUNS, RUN_SUMMARIES
 from services.query.answers import Answer
 from services.query.peers import Standing
-from services.query.reads import Document
+from services.query.reads import Document, Touches
 from services.query.sources import Sources
 from services.query.views.freshness import ACCEPTING, MEASURING, behind
 
@@ -119,7 +119,7 @@ def _topics(
     return answer
 
 
-def _run(run: Document, summary: Document | None, job: Document | None, touches: Mapping[int, int]) -> RunStatus:
+def _run(run: Document, summary: Document | None, job: Document | None, touches: Touches) -> RunStatus:
     known = summary or {}
     return RunStatus(
         run_id=run["run_id"],

@@ -57,6 +57,24 @@ async def test_what_happens_to_other_runs_leaves_a_run_up_to_date(store: ReadMod
     assert run["partitions_behind"] == []
 
 
+async def test_coco_numbers_are_behind_while_they_do_not_know_of_another_split(
+    store: ReadModel, world: World, api: Api
+):
+    scoped = {**world.run_document("run_1", "first", 1), "splits": ["validation"]}
+    await store.write([Replace("model_runs", scoped)])
+    await store.replace("run_summaries", {**world.summary(), "scope_version": world.version()})
+    row = {**world.rows()["data_rows"][0], "split": "test"}
+    writes = [Replace("data_rows", row), Replace("scope_touches", world.touch(row["partition"], 6))]
+    progress = Progress(6, "w", "log", {"data-rows": 11, "ground-truth": 10})
+    await store.commit("ingest.rows", row["partition"], expected_rev=5, progress=progress, writes=writes)
+    for path in (METRICS, "/v1/model-runs/run_1"):
+        assert (await api.get(path))["freshness"]["coco_behind"] is True
+    (run,) = (await api.get("/v1/status"))["runs"]
+    assert run["partitions_behind"] == [row["partition"]]
+    await store.replace("run_summaries", {**world.summary(), "scope_version": world.version(6)})
+    assert (await api.get("/v1/model-runs/run_1"))["freshness"]["coco_behind"] is False
+
+
 async def test_what_is_kept_of_an_iou_is_forgotten_when_the_run_changes(store: ReadModel, world: World, api: Api):
     for _ in range(3):
         await api.get(METRICS, iou=0.6, confidence=0.2)

@@ -140,6 +140,7 @@ def test_rows_end_the_same_in_any_order_of_topics(rows: Any) -> None:
             other.apply(*batch)
         found.append({name: held for name, held in other.store.collections.items() if held})
     assert all(each == found[0] for each in found)
+    assert "scope_touches" not in found[0]
     assert {key: (row["width"], row["labelled"] != []) for key, row in found[0]["data_rows"].items()} == {
         "p/d/a": (2, True),
         "p/d/b": (5, True),
@@ -199,3 +200,14 @@ def test_a_memory_that_was_stored_before_there_were_deletions_is_read() -> None:
     )
     assert (read.draft("d"), read.deleted_datasets, read.made_row) == (2, frozenset(), (-1, ""))
     assert RowsMemory.of_document(read.document("ingest.rows/0")) == read
+
+
+def test_who_reads_a_summary_knows_when_its_scope_changed(rows: Any) -> None:
+    rows.apply(rows.data_row("a"), scoped("r", 3, SPLIT_TEST), scoped("q", 4, SPLIT_TRAINING))
+    rows.store.collections["scope_touches"].clear()
+    rows.apply(rows.data_row("a", width=3))
+    assert not rows.store.collections["scope_touches"]
+    rows.apply(rows.data_row("a", split=SPLIT_TEST))
+    assert list(rows.store.collections["scope_touches"]) == ["p/r/0"]
+    rows.apply(marker(DATA_ROWS, 9, runs_deleted=RunsDeleted(run_ids=["r"])))
+    assert not rows.store.collections["scope_touches"]
