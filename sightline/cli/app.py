@@ -9,29 +9,32 @@ import typer
 
 import sightline
 from sightline.cli import configs, datasets, dead_letters, errors, export, log, models, ontologies, projects, rows, runs
+from sightline.cli.groups import InOrder
 from sightline.cli.options import Confidence, Iou, Json, RunName, Url, completing, connect
 from sightline.cli.outcome import Exit, Stop
 
 app = typer.Typer(
     name="sightline",
+    cls=InOrder,
     help="See where a model is wrong while its predictions are still streaming in.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 imports = typer.Typer(help="Send files to a server.", no_args_is_help=True)
-app.add_typer(imports, name="import")
-app.add_typer(projects.app, name="projects")
-app.add_typer(datasets.app, name="datasets")
-app.add_typer(ontologies.app, name="ontologies")
-app.add_typer(models.app, name="models")
-app.add_typer(runs.app, name="runs")
-app.add_typer(configs.app, name="configs")
-app.add_typer(rows.app, name="rows")
-app.command("errors")(errors.errors)
-app.add_typer(export.app, name="export")
-app.add_typer(dead_letters.app, name="dead-letters")
-app.add_typer(log.app, name="log")
+app.add_typer(imports, name="import", rich_help_panel="Send")
+app.add_typer(projects.app, name="projects", rich_help_panel="Catalog")
+app.add_typer(datasets.app, name="datasets", rich_help_panel="Catalog")
+app.add_typer(ontologies.app, name="ontologies", rich_help_panel="Catalog")
+app.add_typer(models.app, name="models", rich_help_panel="Catalog")
+app.add_typer(runs.app, name="runs", rich_help_panel="Catalog")
+app.add_typer(configs.app, name="configs", rich_help_panel="Catalog")
+app.add_typer(rows.app, name="rows", rich_help_panel="Look")
+app.command("errors", rich_help_panel="Send")(errors.errors)
+app.add_typer(export.app, name="export", rich_help_panel="Look")
+app.add_typer(dead_letters.app, name="dead-letters", rich_help_panel="Operate")
+app.add_typer(log.app, name="log", rich_help_panel="Operate")
 
 _STOPPED = "sightline: stopped; to finish, send the same files again"
 
@@ -50,7 +53,7 @@ def _options(  # pyright: ignore[reportUnusedFunction]
 ) -> None: ...
 
 
-@app.command()
+@app.command(rich_help_panel="Start")
 def up(
     data_dir: Annotated[
         Path | None, typer.Option(help="Where all data lies.", show_default="your platform's data directory")
@@ -93,7 +96,13 @@ def up(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Start Sightline here, in the foreground, until Ctrl-C or SIGTERM."""
+    """Start Sightline here, in the foreground, until Ctrl-C or SIGTERM.
+
+    ```
+    sightline up
+    sightline up --data-dir ./data --port 8800 --asset-root ./images
+    ```
+    """
     from sightline.cli.up import serve
     from sightline.stack import Options, default_data_dir
 
@@ -137,6 +146,11 @@ def import_coco(
 
     Files may be gzipped. Equal truth reuses the dataset's version, other truth makes the next one. Sending the same
     files again changes nothing, so after any interruption: send them again.
+
+    ```
+    sightline import coco --ground-truth instances_val.json --predictions results.json \\
+        --dataset coco-val --model yolo-s --run "epoch 12" --wait
+    ```
     """
     from sightline.cli import coco, progress, show
 
@@ -189,6 +203,12 @@ def import_ndjson(
 
     Files may be gzipped, and their lines in any order. Truth that comes with predictions of a new run is committed as
     the dataset's next version; truth alone stays in the draft.
+
+    ```
+    sightline import ndjson --dataset crossings --class car --class person \\
+        --rows rows.ndjson --ground-truth truth.ndjson \\
+        --predictions predictions.ndjson --model yolo-s --run "epoch 12" --wait
+    ```
     """
     from sightline.cli import ndjson, progress, show
 
@@ -201,7 +221,7 @@ def import_ndjson(
         raise Stop(Exit.REJECTED_ITEMS, f"{done.rejections} items were rejected")
 
 
-@app.command()
+@app.command(rich_help_panel="Look")
 def metrics(
     run: RunName,
     iou: Iou = None,
@@ -209,7 +229,12 @@ def metrics(
     url: Url = None,
     as_json: Json = False,
 ) -> None:
-    """Measure a run at any IoU and confidence."""
+    """Measure a run at any IoU and confidence.
+
+    ```
+    sightline metrics "epoch 12" --iou 0.75 --confidence 0.3
+    ```
+    """
     from sightline.cli import show
     from sightline.cli.find import find_run
 
@@ -219,9 +244,15 @@ def metrics(
     show.as_json(answer) if as_json else show.metrics(found, answer)
 
 
-@app.command()
+@app.command(rich_help_panel="Start")
 def status(url: Url = None, as_json: Json = False) -> None:
-    """What the server is busy with, and how far."""
+    """What the server is busy with, and how far.
+
+    ```
+    sightline status
+    sightline status --url http://sightline.local:8790 --json
+    ```
+    """
     from sightline.cli import show
 
     with connect(url) as client:
@@ -229,7 +260,7 @@ def status(url: Url = None, as_json: Json = False) -> None:
     show.as_json(answer) if as_json else show.status(client.url, answer)
 
 
-@app.command()
+@app.command(rich_help_panel="Operate")
 def rebuild(
     compare: Annotated[
         bool, typer.Option("--compare", help="Make it, and compare it with the current one; services may run.")
@@ -259,6 +290,10 @@ def rebuild(
 
     It is made beside the current one. What --compare made, --swap brings up to date, so the services stand still for a
     moment only. After an interruption the same command goes on. Exit code 3: they differ.
+
+    ```
+    sightline rebuild --compare
+    ```
     """
     from sightline.cli.rebuild import rebuild as carry_out
     from sightline.stack import Options, default_data_dir
@@ -276,7 +311,7 @@ def rebuild(
     carry_out(options, asked[0], anew=anew, as_json=as_json)
 
 
-@app.command()
+@app.command(rich_help_panel="Start")
 def doctor(
     data_dir: Annotated[Path | None, typer.Option(help="The data directory to look at.")] = None,
     port: Annotated[int, typer.Option(min=1, max=65535, help="The port to look at.")] = 8790,
@@ -292,7 +327,13 @@ def doctor(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Say what this machine, a Kafka cluster or a MongoDB lacks to run Sightline, and how to get it."""
+    """Say what this machine, a Kafka cluster or a MongoDB lacks to run Sightline, and how to get it.
+
+    ```
+    sightline doctor
+    sightline doctor --kafka broker-1:9092,broker-2:9092
+    ```
+    """
     from sightline import doctor as doctors
     from sightline.cli import show
     from sightline.stack import default_data_dir

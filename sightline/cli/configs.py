@@ -17,7 +17,12 @@ Content = Annotated[
 
 @app.command("list")
 def list_(limit: o.Limit = 50, url: o.Url = None, as_json: o.Json = False) -> None:
-    """List the saved configs."""
+    """List the saved configs.
+
+    ```
+    sightline configs list
+    ```
+    """
     from sightline.cli import show
 
     with o.connect(url) as client:
@@ -28,7 +33,12 @@ def list_(limit: o.Limit = 50, url: o.Url = None, as_json: o.Json = False) -> No
 
 @app.command()
 def show(config: o.ConfigName, url: o.Url = None, as_json: o.Json = False) -> None:
-    """Show a saved config."""
+    """Show a saved config.
+
+    ```
+    sightline configs show nightly
+    ```
+    """
     from sightline.cli import show
     from sightline.cli.find import find_config
 
@@ -39,7 +49,13 @@ def show(config: o.ConfigName, url: o.Url = None, as_json: o.Json = False) -> No
 
 @app.command()
 def create(name: o.NewName, config: Content, url: o.Url = None, as_json: o.Json = False) -> None:
-    """Save a config: `runs create --config-name NAME` copies it."""
+    """Save a config: `runs create --config-name NAME` copies it.
+
+    ```
+    sightline configs create nightly --config '{"epochs": 12}'
+    sightline configs create nightly --config @config.json
+    ```
+    """
     from sightline.cli import show
 
     content = o.json_object(config)
@@ -50,7 +66,12 @@ def create(name: o.NewName, config: Content, url: o.Url = None, as_json: o.Json 
 
 @app.command()
 def change(config: o.ConfigName, content: Content, url: o.Url = None, as_json: o.Json = False) -> None:
-    """Give a saved config another content. Runs that were made with it keep their copies."""
+    """Give a saved config another content. Runs that were made with it keep their copies.
+
+    ```
+    sightline configs change nightly --config @config.json
+    ```
+    """
     from sightline.cli import show
     from sightline.cli.find import find_config
 
@@ -62,7 +83,12 @@ def change(config: o.ConfigName, content: Content, url: o.Url = None, as_json: o
 
 @app.command()
 def rename(config: o.ConfigName, name: o.NewName, url: o.Url = None, as_json: o.Json = False) -> None:
-    """Give a saved config another name."""
+    """Give a saved config another name.
+
+    ```
+    sightline configs rename nightly weekly
+    ```
+    """
     from sightline.cli import show
     from sightline.cli.find import find_config
 
@@ -73,7 +99,12 @@ def rename(config: o.ConfigName, name: o.NewName, url: o.Url = None, as_json: o.
 
 @app.command()
 def delete(config: o.ConfigName, yes: o.Yes = False, url: o.Url = None, as_json: o.Json = False) -> None:
-    """Forget a saved config. Runs that were made with it keep their copies."""
+    """Forget a saved config. Runs that were made with it keep their copies.
+
+    ```
+    sightline configs delete nightly
+    ```
+    """
     from sightline.cli import show
     from sightline.cli.find import find_config
 

@@ -15,7 +15,12 @@ Version = Annotated[int, typer.Argument(min=1, metavar="VERSION", help="Number o
 
 @app.command("list")
 def list_(limit: o.Limit = 50, url: o.Url = None, as_json: o.Json = False) -> None:
-    """List the datasets."""
+    """List the datasets.
+
+    ```
+    sightline datasets list
+    ```
+    """
     from sightline.cli import show
 
     with o.connect(url) as client:
@@ -26,7 +31,12 @@ def list_(limit: o.Limit = 50, url: o.Url = None, as_json: o.Json = False) -> No
 
 @app.command()
 def show(dataset: o.DatasetName, url: o.Url = None, as_json: o.Json = False) -> None:
-    """Show a dataset with its versions."""
+    """Show a dataset with its versions.
+
+    ```
+    sightline datasets show crossings
+    ```
+    """
     from sightline.cli import show
     from sightline.cli.find import find_dataset
 
@@ -44,7 +54,12 @@ def create(
     url: o.Url = None,
     as_json: o.Json = False,
 ) -> None:
-    """Make a dataset, with an empty draft."""
+    """Make a dataset, with an empty draft.
+
+    ```
+    sightline datasets create crossings --ontology street
+    ```
+    """
     from sightline.cli import show
     from sightline.cli.find import find_ontology
 
@@ -55,7 +70,12 @@ def create(
 
 @app.command()
 def rename(dataset: o.DatasetName, name: o.NewName, url: o.Url = None, as_json: o.Json = False) -> None:
-    """Give a dataset another name."""
+    """Give a dataset another name.
+
+    ```
+    sightline datasets rename crossings "crossings, May"
+    ```
+    """
     from sightline.cli import show
     from sightline.cli.find import find_dataset
 
@@ -75,7 +95,13 @@ def delete(
     url: o.Url = None,
     as_json: o.Json = False,
 ) -> None:
-    """Delete a dataset with its rows, truth, versions and runs; or one version with its runs."""
+    """Delete a dataset with its rows, truth, versions and runs; or one version with its runs.
+
+    ```
+    sightline datasets delete crossings
+    sightline datasets delete crossings --version 2 --yes
+    ```
+    """
     from sightline.cli import show
     from sightline.cli.find import find_dataset
 
@@ -95,7 +121,12 @@ def commit(
     url: o.Url = None,
     as_json: o.Json = False,
 ) -> None:
-    """Turn the draft into the next version, which never changes."""
+    """Turn the draft into the next version, which never changes.
+
+    ```
+    sightline datasets commit crossings
+    ```
+    """
     from sightline.cli import show
     from sightline.cli.find import find_dataset
 
@@ -113,7 +144,12 @@ def compare(
     url: o.Url = None,
     as_json: o.Json = False,
 ) -> None:
-    """List the rows whose truth differs between two versions."""
+    """List the rows whose truth differs between two versions.
+
+    ```
+    sightline datasets compare crossings 1 2
+    ```
+    """
     from sightline.cli import show
     from sightline.cli.find import find_dataset
 

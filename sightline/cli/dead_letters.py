@@ -66,7 +66,12 @@ def list_letters(
     url: Url = None,
     as_json: Json = False,
 ) -> None:
-    """List them, the newest first."""
+    """List them, the newest first.
+
+    ```
+    sightline dead-letters list --topic predictions
+    ```
+    """
     from sightline.cli import show
 
     asked = _filter(topic, group, bug, dataset, run)
@@ -77,7 +82,12 @@ def list_letters(
 
 @app.command("show")
 def show_letter(letter: Letter, url: Url = None, as_json: Json = False) -> None:
-    """Show one: where it came from, why it was put aside, and what it says."""
+    """Show one: where it came from, why it was put aside, and what it says.
+
+    ```
+    sightline dead-letters show dl_17
+    ```
+    """
     from sightline.cli import show
 
     with connect(url) as client:
@@ -102,6 +112,11 @@ def replay(
     """Put an event back, or all: each adds only what is not there.
 
     Ends with exit code 3 when one was refused once more, or can only be dropped.
+
+    ```
+    sightline dead-letters replay dl_17
+    sightline dead-letters replay --all --topic predictions
+    ```
     """
     _decide("replay", letter, every, _filter(topic, group, bug, dataset, run), reason, yes, url, as_json)
 
@@ -120,7 +135,12 @@ def drop(
     url: Url = None,
     as_json: Json = False,
 ) -> None:
-    """Close one for good, or all. Their bytes stay on the log."""
+    """Close one for good, or all. Their bytes stay on the log.
+
+    ```
+    sightline dead-letters drop dl_17 --reason "a test"
+    ```
+    """
     _decide("drop", letter, every, _filter(topic, group, bug, dataset, run), reason, yes, url, as_json)
 
 

@@ -15,7 +15,12 @@ def errors(
     url: o.Url = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print all as NDJSON.")] = False,
 ) -> None:
-    """List what an import left out, and why."""
+    """List what an import left out, and why.
+
+    ```
+    sightline errors imp_k3e66v5nrosinahg --json > rejected.ndjson
+    ```
+    """
     import msgspec
 
     from sightline.cli import show

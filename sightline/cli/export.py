@@ -38,6 +38,10 @@ def predictions(
 
     As COCO results they go with `export ground-truth DATASET@VERSION --format coco` of the run's version; what was
     predicted on rows that aren't labelled there is left out.
+
+    ```
+    sightline export predictions "epoch 12" -o predictions.ndjson
+    ```
     """
     from sightline.cli.find import find_run
 
@@ -66,6 +70,10 @@ def ground_truth(
     """Get all truth of a dataset's version.
 
     Lines say neither crowds nor areas to `import ndjson`; the COCO file says all.
+
+    ```
+    sightline export ground-truth crossings@1 --format coco -o truth.json
+    ```
     """
     from sightline.cli.find import find_dataset
 

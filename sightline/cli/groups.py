@@ -9,8 +9,25 @@ from typer.core import TyperGroup
 if TYPE_CHECKING:
     from typer._click.core import Context
 
+_ORDER = (
+    *("up", "doctor", "status"),
+    *("import", "errors"),
+    *("projects", "datasets", "ontologies", "models", "runs", "configs"),
+    *("metrics", "rows", "export"),
+    *("dead-letters", "rebuild", "log"),
+)
+
 OTHERWISE = "run"
 """The command that is meant where none is named."""
+
+
+class InOrder(TyperGroup):
+    """Commands in the order in which a newcomer needs them."""
+
+    def list_commands(self, ctx: Context) -> list[str]:
+        """Their names; those that aren't listed here come last."""
+        known = {name: place for place, name in enumerate(_ORDER)}
+        return sorted(super().list_commands(ctx), key=lambda name: known.get(name, len(known)))
 
 
 class OrOfARun(TyperGroup):

@@ -35,6 +35,10 @@ def copy(
 
     Every record comes to the same partition and offset, with its key, value, headers and time; then both sides are
     compared. Stop Sightline before. After an interruption the same command goes on where it stopped.
+
+    ```
+    sightline log copy --from ./data --to kafka://broker-1:9092/sightline
+    ```
     """
     from sightline import ops
     from sightline.cli import show

@@ -11,7 +11,12 @@ app = typer.Typer(help="Models, which have runs.", no_args_is_help=True)
 
 @app.command("list")
 def list_(limit: o.Limit = 50, url: o.Url = None, as_json: o.Json = False) -> None:
-    """List the models."""
+    """List the models.
+
+    ```
+    sightline models list
+    ```
+    """
     from sightline.cli import show
 
     with o.connect(url) as client:
@@ -22,7 +27,12 @@ def list_(limit: o.Limit = 50, url: o.Url = None, as_json: o.Json = False) -> No
 
 @app.command()
 def show(model: o.ModelName, url: o.Url = None, as_json: o.Json = False) -> None:
-    """Show a model."""
+    """Show a model.
+
+    ```
+    sightline models show yolo-s
+    ```
+    """
     from sightline.cli import show
     from sightline.cli.find import find_model
 
@@ -33,7 +43,12 @@ def show(model: o.ModelName, url: o.Url = None, as_json: o.Json = False) -> None
 
 @app.command()
 def create(name: o.NewName, ontology: o.OntologyOption, url: o.Url = None, as_json: o.Json = False) -> None:
-    """Make a model."""
+    """Make a model.
+
+    ```
+    sightline models create yolo-s --ontology street
+    ```
+    """
     from sightline.cli import show
     from sightline.cli.find import find_ontology
 
@@ -44,7 +59,12 @@ def create(name: o.NewName, ontology: o.OntologyOption, url: o.Url = None, as_js
 
 @app.command()
 def rename(model: o.ModelName, name: o.NewName, url: o.Url = None, as_json: o.Json = False) -> None:
-    """Give a model another name."""
+    """Give a model another name.
+
+    ```
+    sightline models rename yolo-s yolo-small
+    ```
+    """
     from sightline.cli import show
     from sightline.cli.find import find_model
 
@@ -56,7 +76,12 @@ def rename(model: o.ModelName, name: o.NewName, url: o.Url = None, as_json: o.Js
 
 @app.command()
 def delete(model: o.ModelName, yes: o.Yes = False, url: o.Url = None, as_json: o.Json = False) -> None:
-    """Delete a model with its runs."""
+    """Delete a model with its runs.
+
+    ```
+    sightline models delete yolo-s
+    ```
+    """
     from sightline.cli import show
     from sightline.cli.find import find_model
 

@@ -15,7 +15,12 @@ Classes = Annotated[list[str], typer.Argument(metavar="CLASS...", help="Names of
 
 @app.command("list")
 def list_(limit: o.Limit = 50, url: o.Url = None, as_json: o.Json = False) -> None:
-    """List the ontologies."""
+    """List the ontologies.
+
+    ```
+    sightline ontologies list
+    ```
+    """
     from sightline.cli import show
 
     with o.connect(url) as client:
@@ -26,7 +31,12 @@ def list_(limit: o.Limit = 50, url: o.Url = None, as_json: o.Json = False) -> No
 
 @app.command()
 def show(ontology: o.OntologyName, url: o.Url = None, as_json: o.Json = False) -> None:
-    """Show an ontology in its latest version."""
+    """Show an ontology in its latest version.
+
+    ```
+    sightline ontologies show street
+    ```
+    """
     from sightline.cli import show
     from sightline.cli.find import find_ontology
 
@@ -37,7 +47,12 @@ def show(ontology: o.OntologyName, url: o.Url = None, as_json: o.Json = False) -
 
 @app.command()
 def create(name: o.NewName, classes: Classes, url: o.Url = None, as_json: o.Json = False) -> None:
-    """Make an ontology of boxes."""
+    """Make an ontology of boxes.
+
+    ```
+    sightline ontologies create street car person "traffic light"
+    ```
+    """
     from sightline.cli import show
 
     with o.connect(url) as client:
@@ -47,7 +62,12 @@ def create(name: o.NewName, classes: Classes, url: o.Url = None, as_json: o.Json
 
 @app.command("add-classes")
 def add_classes(ontology: o.OntologyName, classes: Classes, url: o.Url = None, as_json: o.Json = False) -> None:
-    """Add the classes that are missing, as the next version."""
+    """Add the classes that are missing, as the next version.
+
+    ```
+    sightline ontologies add-classes street bus tram
+    ```
+    """
     from sightline.cli import show
     from sightline.cli.find import find_ontology
 
@@ -59,7 +79,12 @@ def add_classes(ontology: o.OntologyName, classes: Classes, url: o.Url = None, a
 
 @app.command()
 def rename(ontology: o.OntologyName, name: o.NewName, url: o.Url = None, as_json: o.Json = False) -> None:
-    """Give an ontology another name."""
+    """Give an ontology another name.
+
+    ```
+    sightline ontologies rename street "street scenes"
+    ```
+    """
     from sightline.cli import show
     from sightline.cli.find import find_ontology
 
@@ -71,7 +96,12 @@ def rename(ontology: o.OntologyName, name: o.NewName, url: o.Url = None, as_json
 
 @app.command()
 def delete(ontology: o.OntologyName, yes: o.Yes = False, url: o.Url = None, as_json: o.Json = False) -> None:
-    """Delete an ontology that no dataset and no model has."""
+    """Delete an ontology that no dataset and no model has.
+
+    ```
+    sightline ontologies delete street
+    ```
+    """
     from sightline.cli import show
     from sightline.cli.find import find_ontology
 

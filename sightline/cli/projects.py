@@ -17,7 +17,12 @@ Text = Annotated[str, typer.Argument(metavar="TEXT", help="What it is for; '' fo
 
 @app.command("list")
 def list_(limit: o.Limit = 50, url: o.Url = None, as_json: o.Json = False) -> None:
-    """List the projects."""
+    """List the projects.
+
+    ```
+    sightline projects list
+    ```
+    """
     from sightline.cli import show
 
     with o.connect(url) as client:
@@ -28,7 +33,12 @@ def list_(limit: o.Limit = 50, url: o.Url = None, as_json: o.Json = False) -> No
 
 @app.command()
 def show(project: o.ProjectName, url: o.Url = None, as_json: o.Json = False) -> None:
-    """Show a project, and how much it holds."""
+    """Show a project, and how much it holds.
+
+    ```
+    sightline projects show default
+    ```
+    """
     from sightline.cli import show
     from sightline.cli.find import find_project
 
@@ -48,6 +58,10 @@ def create(
 
     It stays empty for now: which project a command reads and writes is up to its API key, and this version has none
     yet. Without one it is `default`.
+
+    ```
+    sightline projects create "night shift" --description "cameras after ten"
+    ```
     """
     from sightline.cli import show
 
@@ -58,7 +72,12 @@ def create(
 
 @app.command()
 def rename(project: o.ProjectName, name: o.NewName, url: o.Url = None, as_json: o.Json = False) -> None:
-    """Give a project another name."""
+    """Give a project another name.
+
+    ```
+    sightline projects rename "night shift" "late shift"
+    ```
+    """
     from sightline.cli import show
     from sightline.cli.find import find_project
 
@@ -70,7 +89,12 @@ def rename(project: o.ProjectName, name: o.NewName, url: o.Url = None, as_json: 
 
 @app.command()
 def describe(project: o.ProjectName, text: Text, url: o.Url = None, as_json: o.Json = False) -> None:
-    """Say what a project is for."""
+    """Say what a project is for.
+
+    ```
+    sightline projects describe default "all that we have"
+    ```
+    """
     from sightline.cli import show
     from sightline.cli.find import find_project
 
@@ -82,7 +106,12 @@ def describe(project: o.ProjectName, text: Text, url: o.Url = None, as_json: o.J
 
 @app.command()
 def delete(project: o.ProjectName, yes: o.Yes = False, url: o.Url = None, as_json: o.Json = False) -> None:
-    """Delete a project that holds nothing. `default` is always there."""
+    """Delete a project that holds nothing. `default` is always there.
+
+    ```
+    sightline projects delete "night shift"
+    ```
+    """
     from sightline.cli import show
     from sightline.cli.find import find_project
 

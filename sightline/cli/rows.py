@@ -46,7 +46,12 @@ def of_run(
     url: o.Url = None,
     as_json: o.Json = False,
 ) -> None:
-    """List the rows of a run with what is right and wrong on each."""
+    """List the rows of a run with what is right and wrong on each.
+
+    ```
+    sightline rows "epoch 12" --iou 0.5 --confidence 0.3 --class car --sort iou
+    ```
+    """
     from sightline.cli import show
     from sightline.cli.find import find_run
 
@@ -69,7 +74,12 @@ def list_(
     url: o.Url = None,
     as_json: o.Json = False,
 ) -> None:
-    """List the data rows of a dataset."""
+    """List the data rows of a dataset.
+
+    ```
+    sightline rows list --dataset crossings --prefix cam-1/ --unlabelled
+    ```
+    """
     from sightline.cli import show
     from sightline.cli.find import find_dataset
 
@@ -87,7 +97,12 @@ def get(
     url: o.Url = None,
     as_json: o.Json = False,
 ) -> None:
-    """Show a data row."""
+    """Show a data row.
+
+    ```
+    sightline rows get cam-1/0001.jpg --dataset crossings
+    ```
+    """
     from sightline.cli import show
     from sightline.cli.find import find_dataset
 
@@ -107,7 +122,13 @@ def add(
     url: o.Url = None,
     as_json: o.Json = False,
 ) -> None:
-    """Make or change data rows. Files of rows: `sightline import ndjson --rows FILE`."""
+    """Make or change data rows. Files of rows: `sightline import ndjson --rows FILE`.
+
+    ```
+    sightline rows add cam-1/0001.jpg --dataset crossings --width 640 --height 480 \\
+        --split validation --metadata light=dusk
+    ```
+    """
     from sightline.cli import show
     from sightline.cli.find import find_dataset
 
@@ -135,7 +156,9 @@ def change(
 ) -> None:
     """Change data rows that are there; what is not said stays as it is. Metadata is replaced whole.
 
+    ```
     sightline rows change cam-1/0001.jpg --dataset crossings --split test --clear asset_url
+    ```
     """
     import msgspec
 
@@ -157,7 +180,12 @@ def change(
 def delete(
     keys: Keys, dataset: o.DatasetOption, yes: o.Yes = False, url: o.Url = None, as_json: o.Json = False
 ) -> None:
-    """Delete data rows with their truth in every version and what runs said of them."""
+    """Delete data rows with their truth in every version and what runs said of them.
+
+    ```
+    sightline rows delete cam-1/0001.jpg --dataset crossings
+    ```
+    """
     from sightline.cli import show
     from sightline.cli.find import find_dataset
 

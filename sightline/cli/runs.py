@@ -27,7 +27,12 @@ def list_(
     url: o.Url = None,
     as_json: o.Json = False,
 ) -> None:
-    """List the runs, the newest first."""
+    """List the runs, the newest first.
+
+    ```
+    sightline runs list --model yolo-s --dataset crossings
+    ```
+    """
     from sightline.cli import show
     from sightline.cli.find import find_dataset, find_model
 
@@ -40,7 +45,12 @@ def list_(
 
 @app.command()
 def show(run: o.RunName, url: o.Url = None, as_json: o.Json = False) -> None:
-    """Show a run: what it is measured on, its config, and how fresh its numbers are."""
+    """Show a run: what it is measured on, its config, and how fresh its numbers are.
+
+    ```
+    sightline runs show "epoch 12"
+    ```
+    """
     from sightline.cli import show
     from sightline.cli.find import find_run
 
@@ -79,7 +89,14 @@ def create(
     url: o.Url = None,
     as_json: o.Json = False,
 ) -> None:
-    """Make a run of a model, on a version of a dataset."""
+    """Make a run of a model, on a version of a dataset.
+
+    ```
+    sightline runs create "epoch 12" --model yolo-s --dataset crossings --version 1 \\
+        --split validation --config '{"epochs": 12}'
+    sightline runs create live --model yolo-s --dataset stream --accept-new-rows
+    ```
+    """
     from sightline.cli import show
     from sightline.cli.find import find_config, find_dataset, find_model
 
@@ -97,7 +114,12 @@ def create(
 
 @app.command()
 def rename(run: o.RunName, name: o.NewName, url: o.Url = None, as_json: o.Json = False) -> None:
-    """Give a run another name."""
+    """Give a run another name.
+
+    ```
+    sightline runs rename "epoch 12" "epoch 12, resumed"
+    ```
+    """
     from sightline.cli import show
     from sightline.cli.find import find_run
 
@@ -119,7 +141,9 @@ def change(
 ) -> None:
     """Give a run another config, or none.
 
+    ```
     sightline runs change "epoch 12" --config '{"epochs": 13}'
+    ```
     """
     from sightline.cli import show
     from sightline.cli.find import find_run
@@ -133,7 +157,12 @@ def change(
 
 @app.command()
 def seal(run: o.RunName, url: o.Url = None, as_json: o.Json = False) -> None:
-    """Let a run take no more predictions."""
+    """Let a run take no more predictions.
+
+    ```
+    sightline runs seal "epoch 12"
+    ```
+    """
     from sightline.cli import show
     from sightline.cli.find import find_run
 
@@ -145,7 +174,12 @@ def seal(run: o.RunName, url: o.Url = None, as_json: o.Json = False) -> None:
 
 @app.command()
 def reopen(run: o.RunName, url: o.Url = None, as_json: o.Json = False) -> None:
-    """Let a sealed run take predictions again."""
+    """Let a sealed run take predictions again.
+
+    ```
+    sightline runs reopen "epoch 12"
+    ```
+    """
     from sightline.cli import show
     from sightline.cli.find import find_run
 
@@ -157,7 +191,12 @@ def reopen(run: o.RunName, url: o.Url = None, as_json: o.Json = False) -> None:
 
 @app.command()
 def delete(run: o.RunName, yes: o.Yes = False, url: o.Url = None, as_json: o.Json = False) -> None:
-    """Delete a run with its predictions."""
+    """Delete a run with its predictions.
+
+    ```
+    sightline runs delete "epoch 12"
+    ```
+    """
     from sightline.cli import show
     from sightline.cli.find import find_run
 
