@@ -18,6 +18,17 @@ from sightline.formats.ndjson import LineReader, Lines, TypedLines
 METADATA_LIMIT = 64 << 10
 URL_LIMIT = 2_000
 
+_SIDE = f"It is no whole number of pixels from 1 to {2**31 - 1:,}."
+_SHOULD_BE = {
+    "global_key": "The global key is no text.",
+    "ordinal": "The ordinal is no whole number of 64 bits.",
+    "asset_url": "The asset's URL is no text.",
+    "width": _SIDE,
+    "height": _SIDE,
+    "split": f"The split is none of {', '.join(SPLITS)}.",
+    "metadata": "The metadata is no JSON object.",
+}
+
 Side = Annotated[int, msgspec.Meta(ge=1, le=2**31 - 1)]
 
 
@@ -48,7 +59,7 @@ class DataRowReader:
 
     def __init__(self) -> None:
         self._lines = LineReader()
-        self._typed = TypedLines(DataRow)
+        self._typed = TypedLines(DataRow, explain=lambda field, message: _SHOULD_BE.get(field, message))
 
     def feed(self, chunk: bytes) -> Iterator[DataRowBlock]:
         """Take more of the file; the rows that are whole now."""
@@ -79,7 +90,7 @@ def row_fault(row: DataRow) -> tuple[str, str] | None:
     if row.split is not None:
         row.split = row.split.lower()
         if row.split not in SPLITS:
-            return "invalid", f"The split is none of {', '.join(SPLITS)}."
+            return "invalid", _SHOULD_BE["split"]
     if row.asset_url is not None and len(row.asset_url) > URL_LIMIT:
         return "out_of_range", f"The asset's URL has more than {URL_LIMIT} characters."
     if row.metadata is not None:

@@ -25,6 +25,14 @@ from sightline.formats.uuids import NO_UUID, Octets, parse_uuids
 
 _OTHER_KINDS = ("polygon", "point", "line", "mask", "location", "answer", "answers", "segments", "textSelections")
 _NOTHING = (b"null", b"[]")
+_SHOULD_BE = {
+    "dataRow": "`dataRow` is no object with a `globalKey`, which is text.",
+    "name": "The name of the class is no text.",
+    "bbox": "The box is no object of the numbers `left`, `top`, `width` and `height`, in pixels.",
+    "confidence": "The confidence is no number: it is one between 0 and 1, or left out.",
+    "uuid": NO_UUID,
+    "empty": "`empty` is neither true nor false.",
+}
 _UUID = re.compile(rb'"uuid"\s*:\s*"([0-9A-Fa-f-]{36})"')
 _GLOBAL_KEY = re.compile(rb'"globalKey"\s*:\s*("(?:[^"\\]|\\.)*")')
 
@@ -204,11 +212,7 @@ def named_rejections(lines: Lines, rejections: list[Rejection]) -> tuple[list[Re
 
 def _explain(field: str, message: str) -> str:
     """What a field should be, in the words of the format."""
-    if field == "bbox" or field.startswith("bbox."):
-        return "The box is no object of the numbers `left`, `top`, `width` and `height`, in pixels."
-    if field == "confidence":
-        return "The confidence is no number: it is one between 0 and 1, or left out."
-    return message
+    return _SHOULD_BE.get(field.partition(".")[0], message)
 
 
 def _wrong_key(fault: str, number: int) -> Rejection:

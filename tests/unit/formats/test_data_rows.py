@@ -88,3 +88,20 @@ def test_a_misspelt_field_is_not_repeated_and_the_right_ones_are_told() -> None:
     _, (rejection,) = read(b'{"global_key": "a", "colour": 1}')
     assert "colour" not in rejection.message
     assert "global_key, ordinal, asset_url, width, height, split, metadata" in rejection.message
+
+
+@pytest.mark.parametrize(
+    ("said", "where", "message"),
+    [
+        ('"width": "3"', "line 1: width", "whole number of pixels"),
+        ('"height": 0', "line 1: height", "whole number of pixels"),
+        ('"split": "val"', "line 1", "training, validation, test, unassigned"),
+        ('"split": 1', "line 1: split", "training, validation, test, unassigned"),
+        ('"metadata": [1]', "line 1: metadata", "no JSON object"),
+        ('"ordinal": 9223372036854775808', "line 1: ordinal", "64 bits"),
+    ],
+)
+def test_what_a_field_should_be_is_told_in_words(said: str, where: str, message: str) -> None:
+    _, (rejection,) = read(b'{"global_key": "a", ' + said.encode() + b"}")
+    assert rejection.where == where
+    assert message in rejection.message

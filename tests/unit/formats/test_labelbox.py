@@ -166,6 +166,10 @@ def test_lines_with_unknown_fields_are_taken_and_counted(broken: list[bytes]) ->
         ({"confidence": "0.5"}, "line 1: confidence", "between 0 and 1"),
         ({"name": None, "schemaId": "ck1"}, "line 1: name", "`schemaId` is not known"),
         ({"dataRow": {"id": "ck1"}}, "line 1: dataRow", "global key"),
+        ({"dataRow": "a.jpg"}, "line 1: dataRow", "`globalKey`"),
+        ({"dataRow": {"globalKey": 7}}, "line 1: dataRow.globalKey", "text"),
+        ({"name": 3}, "line 1: name", "no text"),
+        ({"uuid": 3}, "line 1: uuid", "hexadecimal"),
     ],
 )
 def test_what_a_line_should_say_is_told_in_words(changed: dict[str, Any], where: str, said: str) -> None:
