@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -368,6 +370,38 @@ async def test_metrics_tell_what_happened(log: FakeLog, store: FakeStore) -> Non
     assert counted.events == len(messages)
     assert sorted(counted.letters) == [False] * 4 + [True] * 3
     assert counted.outages == 1
+
+
+async def test_what_is_passed_over_is_counted_when_that_is_stored(log: FakeLog, store: FakeStore) -> None:
+    class Passing(Ledger):
+        def handle(self, batch: Batch, state: State, memory: Any) -> Outcome:
+            outcome = super().handle(batch, state, memory)
+            return replace(outcome, passed_over={"repeat": len(outcome.events), "deleted": 1})
+
+    class Counting(LoopMetrics):
+        def __init__(self) -> None:
+            self.told: Counter[str] = Counter()
+            self.batches = 0
+
+        def passed_over(self, group: str, reason: str, events: int) -> None:
+            self.told[reason] += events
+
+        def batch(self, group: str, seconds: float) -> None:
+            self.batches += 1
+
+    left = 3
+
+    async def at(moment: str) -> None:
+        nonlocal left
+        if moment == "before commit" and (left := left - 1) >= 0:
+            raise Outage("away")
+
+    counted = Counting()
+    await log.append([message(INPUTS[0], f"a-{i}") for i in range(8)])
+    async with running(loop_on(log, store, at, handler=Passing(), metrics=counted)):
+        await until_passed(log, store)
+    assert left < 0
+    assert counted.told == {"repeat": 8, "deleted": counted.batches}
 
 
 async def test_derived_events_are_stamped_and_by_key(log: FakeLog, store: FakeStore) -> None:
