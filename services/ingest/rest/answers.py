@@ -19,7 +19,7 @@ Key = Annotated[
         alias="Idempotency-Key",
         min_length=1,
         max_length=200,
-        description="Of the client's choosing: the same request again under the same key is done once.",
+        description="Of the client's choosing: the same request again under the same key is done once; another: 422.",
     ),
 ]
 IdInPath = Annotated[str, Path(min_length=1, max_length=64, pattern=ID_PATTERN)]
