@@ -11,6 +11,7 @@ import httpx
 from services.common.runtime.errors import Problem
 from services.common.runtime.tracing import traceparent
 from services.query.addresses import Address, Resolve, parse, processes, resolve
+from services.query.readiness import Readiness
 
 _OF_ONE_HOP = frozenset(
     {
@@ -59,6 +60,7 @@ class Ingest:
             follow_redirects=False,
             trust_env=False,
         )
+        self._readiness = Readiness(self._client)
 
     async def pass_on(self, method: str, target: bytes, headers: Headers, body: AsyncIterator[bytes]) -> Passed:
         """Send a request on, and answer as soon as ingest does. `target` is path and query, as they came."""
@@ -81,8 +83,12 @@ class Ingest:
     async def _send(
         self, method: str, target: str, headers: Headers, body: AsyncIterator[bytes] | None
     ) -> httpx.Response:
-        """Send to the process whose turn it is, or, where that takes no connection, to the next: nothing was sent."""
-        for address in _from(await processes(self._urls, self._resolve), next(self._turn)):
+        """Send to the process whose turn it is among those that are ready.
+
+        Where it takes no connection, to the next: nothing was sent. Where none is ready, to one that may yet answer.
+        """
+        in_turn = _from(await processes(self._urls, self._resolve), next(self._turn))
+        for address in await self._readiness.best_first(in_turn):
             host = (b"host", address.host.encode())
             request = self._client.build_request(method, address.url + target, headers=[host, *headers], content=body)
             try:

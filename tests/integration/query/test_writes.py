@@ -2,7 +2,8 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+import socket
+from collections.abc import AsyncGenerator, AsyncIterator
 
 import httpx
 import uvicorn
@@ -17,9 +18,13 @@ LARGE = 40 << 20
 
 
 @contextlib.asynccontextmanager
-async def ingest() -> AsyncIterator[str]:
+async def ingest(*, ready: bool = True) -> AsyncGenerator[str]:
     """A server that says what it got."""
     app = FastAPI()
+
+    @app.get("/readyz")
+    async def say() -> Response:  # pyright: ignore[reportUnusedFunction]
+        return Response(status_code=200 if ready else 503)
 
     @app.post("/v1/{path:path}")
     async def take(request: Request) -> Response:  # pyright: ignore[reportUnusedFunction]
@@ -32,6 +37,7 @@ async def ingest() -> AsyncIterator[str]:
             "path": request.scope["raw_path"].decode(),
             "query": request.url.query,
             "size": size,
+            "ready": ready,
             "key": request.headers.get("idempotency-key"),
             "encoding": request.headers.get("content-encoding"),
         }
@@ -65,6 +71,7 @@ async def test_a_large_upload_passes_unchanged(store: ReadModel):
             "path": "/v1/model-runs/a%2Fb/predictions:import",
             "query": "format=coco&mode=replace",
             "size": LARGE,
+            "ready": True,
             "key": "k",
             "encoding": "gzip",
         }
@@ -74,6 +81,18 @@ async def test_a_refusal_comes_back_as_it_is(store: ReadModel):
     async with ingest() as url, opened(store, ingest=Ingest(url)) as api:
         answer = await api.client.post("/v1/refused", content=b"x")
         assert (answer.status_code, answer.json()["type"].rsplit("/", 1)[-1]) == (413, "too-large")
+
+
+async def test_processes_that_stand_still_or_are_not_ready_are_passed_over(store: ReadModel):
+    """The kernel takes connections for a process that is halted, as for this socket."""
+    with socket.create_server(("127.0.0.1", 0)) as halted:
+        silent = f"http://127.0.0.1:{halted.getsockname()[1]}"
+        async with ingest() as good, ingest(ready=False) as bad:
+            async with opened(store, ingest=Ingest(f"{silent},{bad},{good}")) as api:
+                for _ in range(6):
+                    assert (await api.client.post("/v1/x", content=b"x")).json()["ready"]
+            async with opened(store, ingest=Ingest(f"{silent},{bad}")) as api:
+                assert not (await api.client.post("/v1/x", content=b"x")).json()["ready"]
 
 
 async def test_without_ingest_a_write_is_a_problem(store: ReadModel):
