@@ -35,6 +35,10 @@ def app() -> FastAPI:
     async def whole(body: dict[str, str]) -> int:
         return len(body)
 
+    @app.patch("/rows/{key:path}")
+    async def row(key: str, body: dict[str, str]) -> int:
+        return len(key) + len(body)
+
     @app.post("/closed")
     async def closed(asked: Closed) -> int:
         return asked.size
@@ -191,6 +195,7 @@ async def test_a_body_that_is_read_whole_is_bounded(app: FastAPI) -> None:
     here = client(app)
     json = {"Content-Type": "application/json"}
     assert (await here.post("/whole", content=b" " * (WHOLE_BODY_MAX_BYTES + 1), headers=json)).status_code == 413
+    assert (await here.patch("/rows/a:import", content=trickle(), headers=json)).status_code == 413
     announced_by_nobody = await here.post("/whole", content=trickle(), headers=json)
     assert announced_by_nobody.status_code == 413
     assert announced_by_nobody.headers["content-type"] == "application/problem+json"
