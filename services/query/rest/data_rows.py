@@ -12,6 +12,7 @@ from services.query.answers import Page
 from services.query.bulk.ground_truth import ground_truth
 from services.query.bulk.wanted import Wanted
 from services.query.rest.delivery import delivered
+from services.query.rest.keyed import KeyedRoute
 from services.query.rest.parameters import (
     MEDIA_TYPES,
     AskedFormat,
@@ -31,7 +32,7 @@ from sightline.domain.splits import Split
 
 def rows_of_datasets(sources: Sources) -> APIRouter:
     """Data rows, assets, thumbnails, truth."""
-    router = APIRouter(prefix="/v1", responses=documentation.PROBLEMS)
+    router = APIRouter(prefix="/v1", responses=documentation.PROBLEMS, route_class=KeyedRoute)
     reads = sources.reads
 
     @router.get("/datasets/{dataset_id}/data-rows", response_model=Page[data_rows.DataRow], tags=["rows"])
