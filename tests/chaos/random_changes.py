@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pymongo import MongoClient
 
 from services.common.documents import Read
 from services.common.eventlog.clock import Clock
@@ -714,8 +715,14 @@ async def read_model(mongo_url: str) -> AsyncIterator[ReadModel]:
     try:
         yield store
     finally:
-        await store.client.drop_database(name)
         await store.close()
+        await asyncio.to_thread(drop, mongo_url, name)
+
+
+def drop(mongo_url: str, name: str) -> None:
+    """Drop a database, however long transactions that a crash left open keep it."""
+    with MongoClient[dict[str, Any]](mongo_url) as client:
+        client.drop_database(name)
 
 
 async def run(seed: int, mongo_url: str, directory: Path, *, rounds: int, operations: int) -> World:
