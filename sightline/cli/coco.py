@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TypeVar
 
+from sightline.cli.oddities import oddities
 from sightline.cli.outcome import Exit, Stop
 from sightline.client import (
     ApiError,
@@ -261,7 +262,7 @@ def patiently(attempt: Callable[[], T], steps: Steps, *passing: str) -> T:
 
 
 def check(what: str, job: ImportJob, steps: Steps) -> None:
-    """Say what was rejected; stop when the import failed."""
+    """Say what was rejected, and what is odd; stop when the import failed."""
     if job.rejected:
         steps.note(f"{job.rejected} items of the {what} were rejected:")
         for rejection in job.rejections[:_REASONS_SHOWN]:
@@ -269,6 +270,8 @@ def check(what: str, job: ImportJob, steps: Steps) -> None:
             steps.note(f"  {place}: {rejection.message} [{rejection.code}]")
         if job.rejected > _REASONS_SHOWN:
             steps.note(f"  and {job.rejected - _REASONS_SHOWN} more: see GET /v1/imports/{job.job}/errors")
+    for said in oddities(what, job.warnings):
+        steps.note(said)
     if job.state != "FINISHED":
         raise SightlineError(f"the import of the {what} ended {job.state}: {job.failure or 'no reason given'}")
 

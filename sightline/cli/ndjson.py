@@ -11,7 +11,6 @@ from pathlib import Path
 
 from sightline.cli.coco import Steps, check, patiently, wait_until_measured
 from sightline.cli.find import find_dataset
-from sightline.cli.oddities import oddities
 from sightline.cli.outcome import Exit, Stop
 from sightline.client import ApiError, Client, Dataset, ImportJob, JsonObject, Model, Run
 
@@ -87,8 +86,6 @@ def import_files(client: Client, wanted: Wanted, steps: Steps, *, wait: bool) ->
         with steps.step(f"Sending {what}", path.stat().st_size) as sent:
             job = patiently(lambda: _named(path, lambda: call(sent)), steps)
         check(what, job, steps)
-        for said in oddities(what, job.warnings):
-            steps.note(said)
         jobs[what] = job
 
     if rows := wanted.rows:
