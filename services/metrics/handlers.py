@@ -232,7 +232,7 @@ class _Work:
             self._touches.touch(run_id, delivery, settled=settled)
 
     def end_import(self, delivery: Delivery) -> None:
-        """Apply `ImportEnded`: it touches its run whatever it changed."""
+        """Apply `ImportEnded`: it touches its run, or all that are measured on its draft, whatever it changed."""
         event, ended = delivery.event, delivery.event.import_ended
         if (delivery.topic == PREDICTIONS) != bool(ended.run_id) or (ended.run_id and ended.unlabel_others):
             raise Invalid("an import of predictions names its run, and one of truth names none")
@@ -240,15 +240,15 @@ class _Work:
             return
         if ended.run_id:
             self._touches.touch(ended.run_id, delivery, settled=True)
-        else:
-            self._chunks.forget(event.project_id, ended.dataset_id, None if ended.unlabel_others else ended.import_id)
-        if not ended.unlabel_others:
             return
+        self._chunks.forget(event.project_id, ended.dataset_id, None if ended.unlabel_others else ended.import_id)
         draft = self._memory.draft(ended.dataset_id)
-        lost = self._truths.unlabel_others(event.project_id, ended.dataset_id, ended.import_id, draft)
         runs = self._memory.runs_from(ended.dataset_id, draft.version)
         for run_id in runs:
             self._touches.touch(run_id, delivery, settled=True)
+        if not ended.unlabel_others:
+            return
+        lost = self._truths.unlabel_others(event.project_id, ended.dataset_id, ended.import_id, draft)
         if not runs:
             return
         for start in range(0, len(lost), _ROWS_AN_UPDATE):

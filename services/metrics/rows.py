@@ -36,9 +36,6 @@ NO_PAIRS = {
 }
 """The pairs of a run row without any. These fields are all that another truth changes of it."""
 
-_DECIDED_BY_EVENTS = ("_id", "dataset_version", "import_id")
-"""What may change of a row while its predictions stay."""
-
 
 class TooMuch(Exception):
     """A batch is more than can be applied at once: it has to be halved. If it is one event, that can't be applied."""
@@ -73,6 +70,17 @@ class RunRow:
     must_write: bool = False
     pinned: Delivery | None = None
     """What made its run known, if that is in the batch."""
+
+    @property
+    def is_stored(self) -> bool:
+        """Whether all but predictions and pairs is as it is stored."""
+        stored = self.stored
+        return (
+            stored is not None
+            and stored["_id"] == self.id
+            and stored["dataset_version"] == self.dataset_version
+            and stored["import_id"] == self.import_id
+        )
 
 
 class RunRows:
@@ -197,10 +205,8 @@ class RunRows:
         places = [i for i, row in enumerate(rows) if row.must_write or changed[i]]
         if not places:
             return writes, []
-        documents = self._documents([rows[i] for i in places], _only(merged, places), truths)
-        for i, document in zip(places, documents, strict=True):
-            writes.append(_write(rows[i], document, changed=bool(changed[i])))
         rows = [rows[i] for i in places]
+        writes += self._stored_anew(rows, _only(merged, places), truths)
         return writes, [(row.run_id, row.cause) for row in rows if row.cause is not None]
 
     def new_rows(self) -> list[tuple[Delivery, RunRow]]:
@@ -274,8 +280,8 @@ class RunRows:
             MOST_PREDICTIONS,
         )
 
-    def _documents(self, rows: Sequence[RunRow], merged: Merged, truths: TruthBook) -> Iterable[Document]:
-        """The documents of rows, in canonical order and with their pairs. Columns are cut out of bytes made once."""
+    def _stored_anew(self, rows: Sequence[RunRow], merged: Merged, truths: TruthBook) -> Iterable[Write]:
+        """The writes of rows, in canonical order and with their pairs. Columns are cut out of bytes made once."""
         source = merged.source
         confidence = self._table.confidence[source]
         counts_as = np.where(np.isnan(confidence), 1.0, confidence)
@@ -299,10 +305,23 @@ class RunRows:
         paired = zip(
             pairing.rows.start.tolist(), pairing.rows.count.tolist(), pairing.least_overlap.tolist(), strict=True
         )
-        for row, (start, count, next_place), (first_pair, pair_count, least) in zip(rows, spans, paired, strict=True):
+        for row, changed, (start, count, next_place), (first_pair, pair_count, least) in zip(
+            rows, merged.changed.tolist(), spans, paired, strict=True
+        ):
             if least == np.inf:
                 _note(self._unpaired, row.cause, 1)
             end, last_pair = start + count, first_pair + pair_count
+            row_pairs = {
+                "least_overlap": None if least == np.inf else least,
+                "pair_count": pair_count,
+                "pair_predictions": pair_predictions[4 * first_pair : 4 * last_pair],
+                "pair_truths": pair_truths[4 * first_pair : 4 * last_pair],
+                "pair_overlaps": pair_overlaps[8 * first_pair : 8 * last_pair],
+            }
+            if not changed and row.is_stored:
+                # All of them, though some may be equal: an update of many rows may be written before.
+                yield Update(RUN_ROWS, row.id, row_pairs)
+                continue
             document: dict[str, Any] = {
                 "_id": row.id,
                 "row": row.row,
@@ -322,30 +341,13 @@ class RunRows:
                 "places": places[4 * start : 4 * end],
                 "uuids": uuids[16 * start : 16 * end],
                 "import_marks": marks[start:end],
-                "least_overlap": None if least == np.inf else least,
-                "pair_count": pair_count,
-                "pair_predictions": pair_predictions[4 * first_pair : 4 * last_pair],
-                "pair_truths": pair_truths[4 * first_pair : 4 * last_pair],
-                "pair_overlaps": pair_overlaps[8 * first_pair : 8 * last_pair],
+                **row_pairs,
             }
-            yield document
+            yield Replace(RUN_ROWS, document, new=row.stored is None)
 
     def _refuse_too_much(self, size: int) -> None:
         if size > BATCH_BYTES and not self._one_event:
             raise TooMuch(f"{size:,} bytes of rows at once")
-
-
-def _write(row: RunRow, document: Document, *, changed: bool) -> Write:
-    """Stores a row. Where what was predicted stays, its pairs alone are written: a tenth of what it takes otherwise.
-
-    All of them, though some may be stored: an update of many rows may lie before, and MongoDB sees what doesn't change.
-    """
-    stored = row.stored
-    if stored is None or changed:
-        return Replace(RUN_ROWS, document, new=stored is None)
-    if any(document[name] != stored[name] for name in _DECIDED_BY_EVENTS):
-        return Replace(RUN_ROWS, document)
-    return Update(RUN_ROWS, row.id, {name: document[name] for name in NO_PAIRS})
 
 
 def _note(notes: dict[tuple[str, int], tuple[Delivery, int]], cause: Delivery | None, count: int) -> None:

@@ -50,10 +50,11 @@ class Growing:
         self._buffer[self._length : end] = values
         self._length = end
 
-    def set(self, values: Array) -> None:
-        """Become these entries, in an array of one's own."""
-        self._buffer = np.ascontiguousarray(values, self._buffer.dtype)
-        self._length = len(values)
+    def take(self, entries: Longs) -> None:
+        """Keep these entries, in an array of one's own, with room for as many as make it worth doing again."""
+        buffer = np.empty(int(len(entries) / (1 - _DEAD_SHARE)) + _DEAD_LEAST, self._buffer.dtype)
+        np.take(self.values, entries, out=buffer[: len(entries)])
+        self._buffer, self._length = buffer, len(entries)
 
     def trim(self) -> None:
         """Give back room to grow."""
@@ -119,7 +120,7 @@ class SpanColumns:
             return False
         kept = _span_indices(self.start, self.count)
         for column in self._columns.values():
-            column.set(column.values[kept])
+            column.take(kept)
         self.start = np.cumsum(self.count, dtype=np.int64) - self.count
         self._entries = self._live
         return True

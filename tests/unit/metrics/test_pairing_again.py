@@ -82,3 +82,23 @@ def test_a_truth_of_the_next_version_writes_nothing_of_runs_on_the_one_before() 
     partition = known()
 
     assert said(partition, [committed(1, 30), truth(A, [(1, FAR, False)])], []) == []
+
+
+@pytest.mark.parametrize("unlabel_others", [True, False])
+def test_the_end_of_an_import_of_truth_lets_the_runs_of_its_draft_be_measured(unlabel_others: bool) -> None:
+    partition = known()
+    before = len(partition.touched())
+    said(partition, [truth(A, [(1, FAR, False)], import_id="imp_t")], [])
+    said(partition, [ended("imp_t", unlabel_others=unlabel_others)], [])
+
+    assert partition.touched()[before:] == [("run_1", False), ("run_2", False), ("run_1", True), ("run_2", True)]
+
+
+def test_it_touches_no_run_on_an_earlier_version() -> None:
+    partition = known()
+    said(partition, [committed(1, 30)], [])
+    before = len(partition.touched())
+
+    said(partition, [truth(A, [(1, FAR, False)], import_id="imp_t"), ended("imp_t", unlabel_others=True)], [])
+
+    assert partition.touched()[before:] == []
