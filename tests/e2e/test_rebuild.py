@@ -83,7 +83,7 @@ def test_beside_three_metrics_processes_while_an_import_flows(tmp_path: Path) ->
         assert (sending.returncode, json.loads(said)["run_id"]) == (0, run_id), explained
     code, swapped = rebuild(data, "--swap")
     assert (code, swapped["went_on"], swapped["current"]) == (0, True, done["rebuilt"])
-    with Stack(data, "--metrics-processes", "3") as stack:
+    with Stack(data) as stack:
         assert_equal_to_pycocotools(stack, run_id, files)
 
 
