@@ -8,11 +8,13 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
-from rich.table import Table
+from rich.text import Text
+
+from sightline.cli.tables import Table, stderr, stdout
 
 if TYPE_CHECKING:
     from msgspec import Struct
+    from rich.console import Console
 
     from sightline.cli.coco import Imported
     from sightline.client import ImportJob, Run
@@ -21,7 +23,6 @@ if TYPE_CHECKING:
 
 JsonObject = Mapping[str, Any]
 
-_PIPED_WIDTH = 160
 _TIME = "_unix_ms"
 _COUNTS = ("support", "true_positive_count", "false_positive_count", "false_negative_count")
 _RATIOS = ("precision", "recall", "f1")
@@ -40,13 +41,13 @@ def as_json(answer: object) -> None:
 
 def nothing(message: str) -> None:
     """Says on stderr why there is nothing to show."""
-    Console(stderr=True, highlight=False, soft_wrap=True).print(message, markup=False)
+    stderr().print(message)
 
 
 def imported(done: Imported) -> None:
     """What an import has made."""
     run, job = done.run, done.job
-    _console().print(
+    stdout().print(
         f"run {run.run_id} on version {run.dataset_version} of {run.dataset_id}: "
         f"{job.accepted} predictions accepted, {job.rejected} rejected (import {job.job})"
     )
@@ -57,15 +58,17 @@ def runs(found: Sequence[JsonObject]) -> None:
     if not found:
         nothing("no runs: `sightline import coco` makes one from files, `sightline runs create` an empty one")
         return
-    table = _table("Run", "Id", "Dataset version")
-    for heading in ("Rows", "Predictions", "mAP", "mAP 50", "mAR 100"):
-        table.add_column(heading, justify="right")
-    table.add_column("Created")
+    table = Table(
+        ("Run", "Id", "Dataset version"),
+        ("Rows", "Predictions", "mAP", "mAP 50", "mAR 100"),
+        ("Created",),
+        spare=("Created", "Dataset version", "mAR 100", "Predictions", "mAP 50", "Rows"),
+    )
     for run in found:
         summary: JsonObject = run.get("summary") or {}
         coco: JsonObject = summary.get("coco") or {}
         rows = f"{summary['rows_predicted']} of {summary['rows_in_scope']}" if summary else "not measured"
-        table.add_row(
+        table.add(
             run["name"],
             run["run_id"],
             f"{run['dataset_id']} {run['dataset_version']}",
@@ -74,7 +77,7 @@ def runs(found: Sequence[JsonObject]) -> None:
             *(_number(coco.get(name)) for name in ("map", "map_50", "mar_100")),
             _moment(run["created_unix_ms"]),
         )
-    _console().print(table)
+    table.print()
 
 
 def run(answer: JsonObject) -> None:
@@ -90,37 +93,34 @@ def run(answer: JsonObject) -> None:
     counts = {name: summary[name] for name in ("predictions", "truths")}
     measured = f"{_moment(summary['computed_unix_ms'])}, {state}"
     one({**shown, "rows_predicted": rows, **counts, "measured": measured}, False)
-    _coco(_console(), summary["coco"])
+    _coco(stdout(), summary["coco"])
 
 
 def imported_lines(answer: JsonObject) -> None:
     """What an import of lines has made, file by file."""
     one({name: value for name, value in answer.items() if name.endswith("_id") or name == "dataset_version"}, False)
-    table = _table("File", "Import")
-    for heading in ("Accepted", "Rejected"):
-        table.add_column(heading, justify="right")
+    table = Table(("File", "Import"), ("Accepted", "Rejected"))
     for what, job in answer["imports"].items():
-        table.add_row(what, job["job"], *_numbers(job, ("accepted", "rejected")))
-    _console().print(table)
+        table.add(what, job["job"], *_numbers(job, ("accepted", "rejected")))
+    table.print()
 
 
 def metrics(run: Run, answer: JsonObject) -> None:
     """What a run is worth: COCO's numbers, then counts per class and in total."""
-    console = _console()
+    console = stdout()
     confidence = answer.get("confidence")
     at = "nothing predicted" if confidence is None else f"confidence ≥ {confidence:g}"
     console.print(f"{run.name} ({run.run_id}), dataset version {run.dataset_version}; IoU ≥ {answer['iou']:g}, {at}")
     coco: JsonObject = answer["coco"]
     _coco(console, coco)
-    table = _table("Class")
-    for name in (*_COUNTS, *_RATIOS, "AP"):
-        table.add_column(_HEADINGS.get(name, name), justify="right")
+    headings = [_HEADINGS.get(name, name) for name in (*_COUNTS, *_RATIOS, "AP")]
+    table = Table(("Class",), headings, spare=("support", "f1", "AP"))
     classes: Mapping[str, JsonObject] = answer["classes"]
     for name, numbers in classes.items():
-        table.add_row(name, *_numbers(numbers, (*_COUNTS, *_RATIOS, "map")))
-    table.add_section()
-    table.add_row("total", *_numbers(answer["total"], (*_COUNTS, *_RATIOS)), _number(coco["map"]), style="bold")
-    console.print(table)
+        table.add(name, *_numbers(numbers, (*_COUNTS, *_RATIOS, "map")))
+    total = _numbers(answer["total"], (*_COUNTS, *_RATIOS))
+    table.add("total", *total, _number(coco["map"]), style="bold", section=True)
+    table.print()
     freshness: JsonObject = answer.get("freshness") or {}
     if freshness.get("coco_computed_unix_ms") is None:
         console.print("COCO numbers: not measured yet")
@@ -141,12 +141,12 @@ def rows(found: Sequence[JsonObject]) -> None:
         nothing("no such rows: it has none that are labelled, or none of this kind")
         return
     counts = ("predictions", "truths", "tp", "fp", "fn", "iou", "confidence", "precision", "recall", "f1")
-    table = _table("Row", "Split")
-    for name in counts:
-        table.add_column(name.upper() if name in ("tp", "fp", "fn") else name, justify="right")
+    headings = [name.upper() if name in ("tp", "fp", "fn") else name for name in counts]
+    spare = ("precision", "recall", "Split", "predictions", "truths", "confidence", "f1")
+    table = Table(("Row", "Split"), headings, spare=spare)
     for row in found:
-        table.add_row(row["global_key"], row.get("split") or "", *_numbers(row, counts))
-    _console().print(table)
+        table.add(row["global_key"], row.get("split") or "", *_numbers(row, counts))
+    table.print()
 
 
 def _standing(service: JsonObject) -> str:
@@ -159,24 +159,24 @@ def _standing(service: JsonObject) -> str:
 
 def status(url: str, answer: JsonObject) -> None:
     """Services, how far row events are applied, and how fresh the newest runs are."""
-    console = _console()
+    console = stdout()
     console.print(f"Sightline {answer['version']} at {url}: {'ready' if answer['ready'] else 'not ready'}")
     for service in answer["services"]:
-        console.print(f"  {service['name']:<10} {_standing(service)}", markup=False)
-    topics = _table("Group", "Topic")
-    for heading in ("Applied", "Waiting"):
-        topics.add_column(heading, justify="right")
+        console.print(f"  {service['name']:<10} {_standing(service)}")
+    topics = Table(("Group", "Topic"), ("Applied", "Waiting"), spare=("Applied",))
     for topic in answer["topics"]:
-        topics.add_row(topic["group"], topic["topic"], *_numbers(topic, ("applied", "lag")))
-    console.print(topics)
-    fresh = _table("Run", "Id")
-    for heading in ("Rows predicted", "Predictions", "Being accepted"):
-        fresh.add_column(heading, justify="right")
+        topics.add(topic["group"], topic["topic"], *_numbers(topic, ("applied", "lag")))
+    topics.print()
+    fresh = Table(
+        ("Run", "Id"),
+        ("Rows predicted", "Predictions", "Being accepted"),
+        ("Measured",),
+        spare=("Rows predicted", "Being accepted", "Predictions"),
+    )
     counts = ("rows_predicted", "predictions_visible", "predictions_accepting")
-    fresh.add_column("Measured")
     for run in answer["runs"]:
-        fresh.add_row(run["name"], run["run_id"], *_numbers(run, counts), _state(run))
-    console.print(fresh)
+        fresh.add(run["name"], run["run_id"], *_numbers(run, counts), _state(run))
+    fresh.print()
 
 
 def _state(run: JsonObject) -> str:
@@ -187,79 +187,62 @@ def _state(run: JsonObject) -> str:
 
 def copied(done: JsonObject) -> None:
     """What a copy of a log has, and what to type next."""
-    console = _console()
-    table = _table("Topic")
-    for heading in ("Partitions", "Records", "Copied now"):
-        table.add_column(heading, justify="right")
+    console = stdout()
+    table = Table(("Topic",), ("Partitions", "Records", "Copied now"))
     topics: dict[str, list[JsonObject]] = {}
     for partition in done["partitions"]:
         topics.setdefault(partition["topic"], []).append(partition)
     for topic, partitions in topics.items():
         sums = (sum(partition[name] for partition in partitions) for name in ("records", "copied"))
-        table.add_row(topic, str(len(partitions)), *map(str, sums))
-    table.add_section()
-    table.add_row("total", str(len(done["partitions"])), *_numbers(done, ("records", "copied")), style="bold")
-    console.print(table)
+        table.add(topic, str(len(partitions)), *map(str, sums))
+    counts = _numbers(done, ("records", "copied"))
+    table.add("total", str(len(done["partitions"])), *counts, style="bold", section=True)
+    table.print()
     target: JsonObject = done["target"]
-    console.print(f"Both sides are equal. The copy is a log of its own: {target['log_id']}.", markup=False)
-    console.print("A read model is made anew from it, in a database that no other log has filled:", markup=False)
-    console.print(f"  {done['next']}", markup=False, soft_wrap=True)
+    console.print(f"Both sides are equal. The copy is a log of its own: {target['log_id']}.")
+    console.print("A read model is made anew from it, in a database that no other log has filled:")
+    console.print(f"  {done['next']}", soft_wrap=True)
 
 
 def rebuilt(what: str, done: JsonObject) -> None:
     """What a rebuild came to, and what may be typed next."""
-    console = _console()
+    console = stdout()
     if what == "--drop-old":
         dropped = ", ".join(done["dropped"]) or "nothing: there is no other"
-        console.print(f"Dropped {dropped}. The current generation is {done['current']}.", markup=False)
+        console.print(f"Dropped {dropped}. The current generation is {done['current']}.")
         return
     if what == "--swap":
-        console.print(f"The read model is {done['current']} now, made from {done['records']} records.", markup=False)
-        console.print("Start the services; restart query where it ran on.", markup=False)
-        console.print(f"{done['old']} is still there: `sightline rebuild --drop-old` drops it.", markup=False)
+        console.print(f"The read model is {done['current']} now, made from {done['records']} records.")
+        console.print("Start the services; restart query where it ran on.")
+        console.print(f"{done['old']} is still there: `sightline rebuild --drop-old` drops it.")
         return
-    table = _table("Collection")
     counts = ("here", "there", "equal", "missing", "extra", "different", "pending")
-    for heading in counts:
-        table.add_column(heading.capitalize(), justify="right")
+    table = Table(("Collection",), [heading.capitalize() for heading in counts], spare=("Pending", "Equal"))
     for each in done["collections"]:
-        table.add_row(each["collection"], *_numbers(each, counts), style="red" if each["differences"] else "")
-    console.print(table)
+        table.add(each["collection"], *_numbers(each, counts), style="red" if each["differences"] else None)
+    table.print()
     for each in done["collections"]:
         for difference in each["shown"]:
             fields = f": {', '.join(difference['fields'])}" if difference["fields"] else ""
-            console.print(f"  {each['collection']} {difference['id']}: {difference['kind']}{fields}", markup=False)
+            console.print(f"  {each['collection']} {difference['id']}: {difference['kind']}{fields}")
         if each["differences"] > len(each["shown"]):
-            console.print(f"  {each['collection']}: {each['differences'] - len(each['shown'])} more", markup=False)
+            console.print(f"  {each['collection']}: {each['differences'] - len(each['shown'])} more")
     if done["equal"]:
-        console.print(f"{done['current']} is what the log says.", markup=False)
+        console.print(f"{done['current']} is what the log says.")
     else:
-        console.print(f"{done['current']} is not what the log says; {done['rebuilt']} is.", markup=False)
-        console.print("Stop the services; `sightline rebuild --swap` puts it in its place.", markup=False)
+        console.print(f"{done['current']} is not what the log says; {done['rebuilt']} is.")
+        console.print("Stop the services; `sightline rebuild --swap` puts it in its place.")
 
 
 def findings(found: Iterable[Finding]) -> None:
     """What `doctor` found."""
-    marks = {"ok": "[green]ok[/]", "warning": "[yellow]warning[/]", "missing": "[red]missing[/]"}
-    table = _table("", "What", "Found")
+    styles = {"ok": "green", "warning": "yellow", "missing": "red"}
+    table = Table(("", "What", "Found"))
     for finding in found:
-        table.add_row(marks[finding.state], finding.what, finding.found)
+        table.add(Text(finding.state, styles[finding.state]), finding.what, finding.found)
         if finding.remedy:
-            table.add_row("", "", f"→ {finding.remedy}")
-    _console().print(table)
-
-
-def _console() -> Console:
-    # What is piped is wide enough for the tables, whatever the terminal.
-    return Console(width=None if sys.stdout.isatty() else _PIPED_WIDTH, highlight=False, markup=True)
-
-
-def _table(*headings: str) -> Table:
-    """A table whose first columns are words."""
-    table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
-    for heading in headings:
-        table.add_column(heading, overflow="fold")
-    return table
+            table.add("", "", f"→ {finding.remedy}")
+    table.print()
 
 
 def _numbers(of: JsonObject, names: Iterable[str]) -> list[str]:
@@ -287,10 +270,11 @@ def items(found: Sequence[JsonObject], columns: Sequence[str], json_wanted: bool
     if not found:
         nothing(none)
         return
-    table = _table(*(column.replace("_", " ").capitalize() for column in columns))
+    headings = [column.removesuffix(_TIME).replace("_", " ").capitalize() for column in columns]
+    table = Table(headings, spare=headings[:1:-1])
     for item in found:
-        table.add_row(*(_words(column, item.get(column)) for column in columns))
-    _console().print(table)
+        table.add(*(_words(column, item.get(column)) for column in columns))
+    table.print()
 
 
 def one(answer: JsonObject, json_wanted: bool) -> None:
@@ -298,11 +282,10 @@ def one(answer: JsonObject, json_wanted: bool) -> None:
     if json_wanted:
         as_json(answer)
         return
-    table = _table("", "")
-    table.show_header = False
+    table = Table(("", " "), header=False)
     for name, value in answer.items():
-        table.add_row(name.removesuffix(_TIME).replace("_", " "), _words(name, value))
-    _console().print(table)
+        table.add(name.removesuffix(_TIME).replace("_", " "), _words(name, value))
+    table.print()
 
 
 def struct(said: Struct, json_wanted: bool, *leave_out: str) -> None:
@@ -324,7 +307,7 @@ def job(done: ImportJob, json_wanted: bool) -> None:
     if json_wanted:
         struct(done, True)
         return
-    _console().print(f"{done.accepted} accepted, {done.rejected} rejected (import {done.job})")
+    stdout().print(f"{done.accepted} accepted, {done.rejected} rejected (import {done.job})")
 
 
 def _moment(unix_ms: float) -> str:
