@@ -7,8 +7,8 @@ truth, which a version has only when an import of the whole file was finished be
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Generator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -90,8 +90,15 @@ class Imported:
 
 def import_files(client: Client, wanted: Wanted, steps: Steps, *, wait: bool) -> Imported:
     """Do it all: find what is there, refuse what contradicts it, send what is missing."""
-    try:
+    with told_to_send_again():
         return _import_files(client, wanted, steps, wait=wait)
+
+
+@contextmanager
+def told_to_send_again() -> Generator[None]:
+    """A server that goes away in the middle of an import is an error that says what finishes it."""
+    try:
+        yield
     except (ConnectionLost, ApiError) as error:
         if isinstance(error, ConnectionLost) or error.slug == "ingest-unavailable":
             raise SightlineError(

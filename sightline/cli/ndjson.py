@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from sightline.cli.coco import Steps, check, patiently, wait_until_measured
+from sightline.cli.coco import Steps, check, patiently, told_to_send_again, wait_until_measured
 from sightline.cli.find import find_dataset
 from sightline.cli.outcome import Exit, Stop
 from sightline.client import ApiError, Client, Dataset, ImportJob, JsonObject, Model, Run
@@ -74,6 +74,11 @@ def refuse_nonsense(wanted: Wanted) -> None:
 
 def import_files(client: Client, wanted: Wanted, steps: Steps, *, wait: bool) -> Imported:
     """Do it all, in the order of the steps: rows, truth, a version, the run, predictions."""
+    with told_to_send_again():
+        return _import_files(client, wanted, steps, wait=wait)
+
+
+def _import_files(client: Client, wanted: Wanted, steps: Steps, *, wait: bool) -> Imported:
     dataset = _dataset(client, wanted)
     model = client.find_model(wanted.model) if wanted.model else None
     run = next(iter(client.find_runs(name=wanted.run, model_id=model.model_id)), None) if model else None
