@@ -11,8 +11,9 @@ from io import BytesIO
 from pathlib import Path
 
 from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL.JpegImagePlugin import JpegImageFile
 
-from services.common.runtime.errors import Problem
+from services.common.runtime.errors import Problem, not_found
 
 MEDIA_TYPE = "image/jpeg"
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
@@ -20,7 +21,7 @@ FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
 
 MOST_FILE_BYTES = 256 << 20
 MOST_PIXELS = 40_000_000
-"""Of a picture as it is unpacked; JPEG is unpacked smaller where the thumbnail allows it."""
+"""Of a picture as it is unpacked; JPEG that isn't progressive is unpacked smaller where the thumbnail allows it."""
 MOST_CACHE_BYTES = 256 << 20
 _AT_ONCE = 2
 
@@ -49,9 +50,18 @@ class Thumbnails:
         self._most_file_bytes = most_file_bytes
         self._most_pixels = most_pixels
         self._turn = asyncio.Semaphore(_AT_ONCE)
+        self._making: dict[str, asyncio.Task[bytes]] = {}
+        """What is on its way, by tag: who asks for the same waits for it."""
 
     async def jpeg(self, source: Source) -> bytes:
         """The thumbnail. Raises a `Problem` for what is no picture, a broken one, or too large."""
+        making = self._making.get(source.tag)
+        if making is None:
+            making = self._making[source.tag] = asyncio.create_task(self._kept_or_made(source))
+            making.add_done_callback(lambda _: self._making.pop(source.tag))
+        return await asyncio.shield(making)
+
+    async def _kept_or_made(self, source: Source) -> bytes:
         cache = self._cache
         if cache is not None and (kept := await asyncio.to_thread(cache.get, source.tag)) is not None:
             return kept
@@ -62,17 +72,20 @@ class Thumbnails:
         return made
 
     def _make(self, source: Source) -> bytes:
-        if source.path.stat().st_size > self._most_file_bytes:
-            raise _too_large(f"its file has more than {self._most_file_bytes:,} bytes")
         try:
+            if source.path.stat().st_size > self._most_file_bytes:
+                raise _too_large(f"its file has more than {self._most_file_bytes:,} bytes")
             with Image.open(source.path, formats=FORMATS) as image:
                 # Only the header has been read. JPEG can be unpacked at a fraction of its size.
-                image.draft("RGB", (source.size, source.size))
+                if _comes_in_one_pass(image):
+                    image.draft("RGB", (source.size, source.size))
                 if image.width * image.height > self._most_pixels:
                     raise _too_large(f"it has more than {self._most_pixels:,} pixels")
                 return _small(image, source.size)
         except (Image.DecompressionBombError, Image.DecompressionBombWarning):
             raise _too_large("it has too many pixels") from None
+        except FileNotFoundError:
+            raise not_found("asset", "it was there a moment ago, and is gone") from None
         except UnidentifiedImageError:
             detail = f"the asset is none of {', '.join(FORMATS)}"
             raise Problem(422, "not-an-image", "the asset is no image that is read here", detail) from None
@@ -86,6 +99,21 @@ def source(path: Path, size: int) -> Source:
     known = path.stat()
     content = f"{path}\0{known.st_mtime_ns}\0{known.st_size}\0{size}"
     return Source(path, size, sha256(content.encode(errors="surrogateescape")).hexdigest()[:40])
+
+
+def _comes_in_one_pass(image: Image.Image) -> bool:
+    """Whether a JPEG has all of a pixel in one place. Otherwise the decoder holds all of the picture, whatever its
+    thumbnail: some kilobytes of a file may take gigabytes."""
+    if not isinstance(image, JpegImageFile) or "progressive" in image.info or image.fp is None:
+        return False
+    # The reader stands behind the head of the first scan: how long it is, and how many components it holds.
+    components = len(image.layer)
+    head = bytes([0, 6 + 2 * components, components])
+    end = image.fp.tell()
+    image.fp.seek(end - len(head) - 2 * components - 3)
+    first = image.fp.read(len(head))
+    image.fp.seek(end)
+    return first == head
 
 
 def _small(image: Image.Image, size: int) -> bytes:
