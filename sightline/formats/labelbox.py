@@ -23,7 +23,10 @@ from sightline.formats.faults import Rejection
 from sightline.formats.ndjson import LineReader, Lines, TypedLines
 from sightline.formats.uuids import NO_UUID, Octets, parse_uuids
 
-_OTHER_KINDS = ("polygon", "point", "line", "mask", "location", "answer", "answers", "segments", "textSelections")
+_OTHER_KINDS = (
+    *("polygon", "point", "line", "mask", "masks", "location", "answer", "answers", "segments", "textSelections"),
+    *("frames", "metricName"),
+)
 _NOTHING = (b"null", b"[]")
 _SHOULD_BE = {
     "dataRow": "`dataRow` is no object with a `globalKey`, which is text.",

@@ -107,6 +107,9 @@ def test_every_step_and_every_change_of_mind(client: Client) -> None:
     assert (version.version, dataset.draft) == (1, 2)
     assert [row.global_key for row in dataset.rows(labelled=True)] == ["a.jpg", "b/c.jpg"]
     assert dataset.change_row("b/c.jpg", split="test").split == "test"
+    assert dataset.change_row("b/c.jpg", asset_url="c.png", ordinal=7).asset_url == "c.png"
+    emptied = dataset.change_row("b/c.jpg", asset_url=None)
+    assert (emptied.split, emptied.asset_url, emptied.ordinal) == ("test", None, 7)
     assert dataset.row("b/c.jpg").split == "test"
     model = client.create_model("steps", ontology)
     run = model.create_run("first", version)
@@ -125,6 +128,8 @@ def test_every_step_and_every_change_of_mind(client: Client) -> None:
     assert list(run.predictions()) == []
 
     run.rename("renamed")
+    run.configure(None)
+    assert run.config == {}
     run.configure({"epochs": 13})
     run.seal()
     with pytest.raises(ApiError) as sealed:
