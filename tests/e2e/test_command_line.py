@@ -59,6 +59,12 @@ def test_lines_become_a_measured_run(stack: Stack, files: tuple[object, ...]) ->
     [error] = [json.loads(each) for each in stack.run("errors", answer["job"], "--json").stdout.splitlines()]
     assert (error["number"], error["code"]) == (2, "unknown_row")
 
+    truth = stack.run("export", "ground-truth", "lines@1").stdout
+    assert list(map(json.loads, truth.splitlines())) == [
+        {"dataRow": {"globalKey": "a.jpg"}, "name": "car", "bbox": box(10)},
+        {"dataRow": {"globalKey": "b.jpg"}, "empty": True},
+    ]
+
     # Only the last two again: nothing is said twice; and truth of a committed version never changes.
     stack.json("import", "ndjson", *files[-2:], *named, "--wait")
     assert stack.json("metrics", "lines")["total"] == total

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from itertools import groupby
 
 import msgspec
 import numpy as np
@@ -88,11 +89,14 @@ class _Truth:
 
 async def _lines(truth: _Truth, names: dict[int, str]) -> AsyncIterator[bytes]:
     async for documents in truth.rows("count", *_COLUMNS):
-        rows = [RowName(document["global_key"]) for document in documents]
-        for part in truth.annotations(documents).parts():
-            yield await asyncio.to_thread(_written, part, rows, names)
-        empty = [row for row, document in zip(rows, documents, strict=True) if not document["count"]]
-        yield empty_lines(empty)
+        for empty, some in groupby(documents, lambda document: not document["count"]):
+            together = list(some)
+            rows = [RowName(document["global_key"]) for document in together]
+            if empty:
+                yield empty_lines(rows)
+                continue
+            for part in truth.annotations(together).parts():
+                yield await asyncio.to_thread(_written, part, rows, names)
 
 
 def _written(part: Annotations, rows: Sequence[RowName], names: dict[int, str]) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 import numpy as np
 
@@ -43,21 +44,30 @@ async def predictions(reads: Reads, run_id: str, wanted: Wanted, format: Format)
 
 @dataclass(frozen=True, slots=True)
 class _Block:
-    """Some predictions, and rows without any."""
+    """Some predictions, or rows that are said to have none."""
 
     predictions: Annotations
-    empty: Sequence[str]
+    empty: Sequence[str] = ()
 
 
 async def _blocks(now: Moment, run: Document, wanted: Wanted, class_ids: Sequence[int] | None) -> AsyncIterator[_Block]:
     async for found in now.run_rows(run["run_id"], wanted.rows, ("count", *_COLUMNS)):
         documents = await now.in_splits(run["dataset_id"], found, wanted.splits)
-        said = unpacked(documents, _COLUMNS)
-        said = said.only(np.lexsort((said["places"], said.row))).of_classes(class_ids)
-        if wanted.min_confidence is not None:
-            confidence = said["confidences"]
-            said = said.only(np.where(np.isnan(confidence), 1.0, confidence) >= wanted.min_confidence)
-        yield _Block(said, [each["global_key"] for each in documents if wanted.empty and not each["count"]])
+        for empty, some in groupby(documents, lambda document: wanted.empty and not document["count"]):
+            together = list(some)
+            if empty:
+                yield _Block(unpacked((), _COLUMNS), [document["global_key"] for document in together])
+            else:
+                yield _Block(_chosen(unpacked(together, _COLUMNS), wanted, class_ids))
+
+
+def _chosen(said: Annotations, wanted: Wanted, class_ids: Sequence[int] | None) -> Annotations:
+    """What is wanted of some rows' predictions, in the order of their upload."""
+    said = said.only(np.lexsort((said["places"], said.row))).of_classes(class_ids)
+    if wanted.min_confidence is None:
+        return said
+    confidence = said["confidences"]
+    return said.only(np.where(np.isnan(confidence), 1.0, confidence) >= wanted.min_confidence)
 
 
 async def _lines(blocks: AsyncIterator[_Block], names: dict[int, str]) -> AsyncIterator[bytes]:

@@ -104,6 +104,8 @@ async def test_rows_without_predictions_are_named_if_asked_for(store: ReadModel,
     async with opened(store) as api:
         found = [line for line in await lines(api, empty=True) if "bbox" not in line]
         assert found == [{"dataRow": {"globalKey": row["global_key"]}, "empty": True}]
+        keys = [line["dataRow"]["globalKey"] for line in await lines(api, empty=True)]
+        assert keys == sorted(keys)
         assert all("bbox" in line for line in await lines(api))
 
 
@@ -127,6 +129,8 @@ async def test_truth_as_lines_with_what_boxes_do_not_say(shared: Api, world: Wor
     labelled = {image["file_name"] for image in world.truth["images"]}
     assert {line["dataRow"]["globalKey"] for line in found} == labelled
     boxes = [line for line in found if "bbox" in line]
+    keys = [line["dataRow"]["globalKey"] for line in found]
+    assert keys == sorted(keys)
     assert len(boxes) == len(world.truth["annotations"])
     assert sum(line.get("iscrowd", 0) for line in boxes) == sum(a["iscrowd"] for a in world.truth["annotations"])
     areas = sorted(line.get("area", line["bbox"]["width"] * line["bbox"]["height"]) for line in boxes)
