@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, cast
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
+from pydantic.json_schema import SkipJsonSchema
 from pydantic_core import PydanticCustomError
 
 from sightline.domain.json_values import json_fault
@@ -50,8 +51,15 @@ class Asked(BaseModel):
         return said
 
 
+def _without_defaults(schema: dict[str, Any]) -> None:
+    for field in schema["properties"].values():
+        field.pop("default", None)
+
+
 class Changes(Asked):
     """What is to be changed: what isn't sent stays as it is, null empties what may be empty."""
+
+    model_config = ConfigDict(json_schema_extra=_without_defaults)
 
     empty: ClassVar[Mapping[str, Any]] = {}
     """Fields that may be empty, and what they are then."""
@@ -71,6 +79,10 @@ class Changes(Asked):
                     "never_empty", "There is always a {field}: null is not one.", {"field": field}
                 )
         return {field: cls.empty.get(field) if value is None else value for field, value in said.items()}
+
+
+Unsaid = SkipJsonSchema[None]
+"""Of a field that is not sent; null is not allowed where this is."""
 
 
 class NameChanges(Changes):
@@ -121,7 +133,7 @@ class ProjectChanges(Changes):
 
     empty: ClassVar[Mapping[str, Any]] = {"description": ""}
 
-    name: Name | None = Field(default=None, examples=["late shift"])
+    name: Name | Unsaid = Field(default=None, examples=["late shift"])
     description: Description | None = None
 
 
@@ -272,8 +284,8 @@ class ModelRunChanges(Changes):
 
     empty: ClassVar[Mapping[str, Any]] = {"config": {}}
 
-    name: Name | None = Field(default=None, examples=["epoch 12, again"])
-    config: Config | None = Field(default=None, description="Takes the place of the whole config.")
+    name: Name | Unsaid = Field(default=None, examples=["epoch 12, again"])
+    config: Config | None = Field(default=None, description="Takes the place of the whole config; null: no config.")
 
 
 class ModelRun(BaseModel):
@@ -308,8 +320,8 @@ class RunConfigAsked(Asked):
 class RunConfigChanges(Changes):
     """Another name, another config."""
 
-    name: Name | None = Field(default=None, examples=["nightly, longer"])
-    config: Config | None = Field(default=None, description="Takes the place of the whole config.")
+    name: Name | Unsaid = Field(default=None, examples=["nightly, longer"])
+    config: Config | Unsaid = Field(default=None, description="Takes the place of the whole config.")
 
 
 class RunConfig(BaseModel):

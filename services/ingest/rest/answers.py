@@ -49,12 +49,14 @@ def problems(**what: str) -> dict[int | str, dict[str, Any]]:
     return {int(status[1:]): {"description": text, "content": content} for status, text in what.items()}
 
 
+NO_JSON = {"_400": "The body is not JSON: `detail` has line and column.", "_415": "The body is not said to be JSON."}
 CREATE = problems(
+    **NO_JSON,
     _404="Something that is named is not there: `next` says how it is made.",
     _409="The name is taken, or a step before this one is missing: `next` says how it is done.",
     _422="Not valid.",
 )
-CHANGE = problems(_404="There is no such thing.", _409="The name is taken.", _422="Not valid.")
+CHANGE = problems(**NO_JSON, _404="There is no such thing.", _409="The name is taken.", _422="Not valid.")
 DELETE = problems(_404="There is no such thing.", _409="Something rests on it.")
 
 

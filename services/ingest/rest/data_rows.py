@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Response
 from fastapi.responses import JSONResponse
 
-from services.ingest.rest.answers import CREATE, IdInPath, ended, granted, problems
+from services.ingest.rest.answers import CREATE, NO_JSON, IdInPath, ended, granted, problems
 from services.ingest.service import Ingest
 from sightline.domain.data_rows import DataRow, DataRowAsked, DataRowChanges, DataRowDeleted
 from sightline.domain.imports import ImportJob
@@ -17,7 +17,7 @@ GlobalKey = Annotated[
     str, Path(min_length=1, max_length=NAME_LIMIT, description="Names the row in its dataset; it may hold slashes.")
 ]
 
-_ROW = problems(_404="There is no such dataset or data row.", _422="Not valid.")
+_ROW = problems(**NO_JSON, _404="There is no such dataset or data row.", _422="Not valid.")
 _LOCKED = problems(
     _404="There is no such thing.", _409="An import of truth is open: try again after Retry-After seconds."
 )
@@ -46,7 +46,10 @@ def routes_of_data_rows(ingest: Ingest) -> APIRouter:
         responses=_ROW,
     )
     async def change_data_row(dataset_id: IdInPath, global_key: GlobalKey, asked: DataRowChanges) -> Response:
-        """What isn't sent stays as it is; metadata is replaced whole."""
+        """What isn't sent stays as it is, null empties a field; metadata is replaced whole.
+
+        This never makes a row: where a deletion came first, it is a 404.
+        """
         return JSONResponse(await ingest.rows.change(project, dataset_id, global_key, asked))
 
     @routes.delete(

@@ -64,7 +64,7 @@ def routes_of_models(ingest: Ingest) -> APIRouter:
         responses=CHANGE,
     )
     async def change_model_run(run_id: IdInPath, asked: ModelRunChanges, key: Key = None) -> Response:
-        """What it is measured on never changes."""
+        """What isn't sent stays as it is; a config that is null is none. What it is measured on never changes."""
         return granted(await ingest.change_model_run(project, run_id, asked, key))
 
     @routes.delete(
