@@ -68,6 +68,10 @@ def create(
     with o.connect(url) as client:
         made = client.create_project(name, description)
     show.thing(made, as_json)
+    if not made.current:
+        typer.echo(
+            "commands go on reading and writing the current project: `sightline projects list` names it", err=True
+        )
 
 
 @app.command()

@@ -26,6 +26,8 @@ RUN = {
 MODEL = {"model_id": "mdl_1", "name": "yolo", "ontology_id": "ont_1"}
 CONFIG = {"run_config_id": "cfg_1", "name": "nightly", "config": {"epochs": 12}}
 
+PROJECT = {"project_id": "default", "name": "us", "description": "", "current": True}
+
 
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
@@ -42,6 +44,14 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
                 return httpx.Response(200, json=DATASET)
             case "GET /v1/model-runs":
                 return httpx.Response(200, json={"items": [RUN] if named in (None, "first") else []})
+            case "GET /v1/projects/default":
+                return httpx.Response(200, json=PROJECT)
+            case "GET /v1/projects":
+                return httpx.Response(200, json={"items": [PROJECT] if named in (None, "us") else []})
+            case "POST /v1/projects":
+                return httpx.Response(201, json={**PROJECT, **json.loads(request.read()), "current": False})
+            case "PATCH /v1/projects/default":
+                return httpx.Response(200, json={**PROJECT, **json.loads(request.read())})
             case "GET /v1/run-configs":
                 return httpx.Response(200, json={"items": [CONFIG] if named in (None, "nightly") else []})
             case "GET /v1/models":
@@ -143,6 +153,21 @@ def test_what_cannot_be_done_has_its_exit_code(arguments: tuple[str, ...], code:
     done = run(*arguments)
     assert isinstance(done.exception, Stop)
     assert done.exception.code == code
+
+
+def test_a_project_is_named_by_id_or_name(asked: list[str]) -> None:
+    for named in ("default", "us"):
+        said = run("projects", "describe", named, "all of it", "--json")
+        assert json.loads(said.stdout)["description"] == "all of it"
+        assert asked[-1] == "PATCH /v1/projects/default"
+    assert json.loads(run("projects", "list", "--json").stdout)["items"] == [PROJECT]
+
+
+@pytest.mark.usefixtures("asked")
+def test_a_new_project_is_not_the_one_that_commands_write_to() -> None:
+    made = run("projects", "create", "night shift", "--description", "after ten")
+    assert "night shift" in made.stdout
+    assert "current project" in made.stderr
 
 
 def test_a_run_takes_a_saved_config_by_its_name(asked: list[str]) -> None:
