@@ -104,8 +104,8 @@ async def test_versions_one_by_one(shared: Api, world: World):
     assert await shared.refused("/v1/ontologies/none/versions") == (404, "not-found")
 
 
-async def test_there_is_one_project(shared: Api):
-    project = {"project_id": "default", "name": "default"}
-    assert (await shared.get("/v1/projects"))["items"] == [project]
-    assert await shared.get("/v1/projects/default") == project
+async def test_there_is_always_a_project(shared: Api):
+    [project] = (await shared.get("/v1/projects"))["items"]
+    assert (project["project_id"], project["name"], project["current"]) == ("default", "default", True)
+    assert await shared.get("/v1/projects/default") == project | {"datasets": 1, "models": 1, "model_runs": 1}
     assert await shared.refused("/v1/projects/other") == (404, "not-found")
