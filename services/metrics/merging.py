@@ -20,9 +20,9 @@ STORED = 1
 CLEAR = 2
 """Forget what was there first: the first words of a replacing import."""
 NEW_IMPORT = 4
-"""Another import speaks than the one whose marks are stored."""
+"""An import speaks of the row for the first time: its bit may still be that of another."""
 ALONE = 8
-"""A write of its own, outside any import: leaves the import's marks as they are."""
+"""A write of its own, outside any import: leaves the marks of imports as they are."""
 TAKE_BACK = 16
 """Remove what has these identities."""
 NAMED = 32
@@ -31,6 +31,8 @@ ADD = 64
 """What has the same identity stays as it is."""
 CLASSES = 128
 """The run's classes are known now: what is of a higher class than `start` goes. Says nothing itself."""
+BIT = 8
+"""From here on: the number of the bit by which the import marks what it says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,8 @@ def merge(
     """Apply the statements of every row in their order.
 
     `class_id`, `boxes` (n, 4), `confidence`, `identity` (n, 2), `place` and `mark` have one entry per prediction said
-    or stored, numbers as their bits; `next_place` one per row. `most`: what a row may hold.
+    or stored, numbers as their bits; a mark has a bit for each import that said it. `next_place` has one entry per row.
+    `most`: what a row may hold.
     """
     ends = np.concatenate((np.zeros(1, np.int64), np.cumsum(statements.count, dtype=np.int64)))
     first = statements.rows.start
@@ -183,6 +186,7 @@ def _merge(
         said[:held] = -1
         for s in range(first_statement[row], first_statement[row] + statements[row]):
             flags = statement_flags[s]
+            own = np.int32(1) << (flags >> BIT)
             if flags & CLEAR:
                 if next_place[row] > 0:  # also where all was taken back: places begin anew, however batches are cut
                     changed[row] = 1
@@ -193,7 +197,7 @@ def _merge(
                 next_place[row] = 0
             if flags & NEW_IMPORT:
                 for entry in range(entries):
-                    out_mark[base + entry] = 0
+                    out_mark[base + entry] &= ~own
             if flags & CLASSES:
                 for entry in range(entries):
                     if out_source[base + entry] >= 0 and class_id[out_source[base + entry]] > statement_start[s]:
@@ -225,7 +229,7 @@ def _merge(
                         entry = table[at]
                         if entry < 0 or out_source[base + entry] < 0:
                             break
-                        if (said[entry] != s) if alone else (out_mark[base + entry] == 0):
+                        if (said[entry] != s) if alone else (out_mark[base + entry] & own == 0):
                             break
                         k += 1
                     if root >= 0:
@@ -251,7 +255,7 @@ def _merge(
                 if out_source[to] < 0:
                     out_source[to] = i
                     out_place[to] = next_place[row]
-                    out_mark[to] = 0 if alone else 1
+                    out_mark[to] = 0 if alone else own
                     next_place[row] += 1
                     changed[row] = 1
                     continue
@@ -264,8 +268,8 @@ def _merge(
                 if not same:
                     out_source[to] = i
                     changed[row] = 1
-                if not alone and out_mark[to] == 0:
-                    out_mark[to] = 1
+                if not alone and out_mark[to] & own == 0:
+                    out_mark[to] |= own
                     changed[row] = 1
             if live > most and not flags & (STORED | TAKE_BACK):
                 overfull[row] = 1

@@ -13,8 +13,9 @@ from services.common.eventlog.handling import Delivery, Refused
 from services.common.readmodel import collections
 from services.common.row_limits import BATCH_BYTES, MOST_PREDICTIONS, PAIR_BYTES, PREDICTION_BYTES
 from services.metrics.columns import Block, PredictionTable
+from services.metrics.heard import NOBODY, HeardImports
 from services.metrics.memory import KnownRun
-from services.metrics.merging import ADD, ALONE, CLASSES, CLEAR, NEW_IMPORT, Merged, Statements, merge
+from services.metrics.merging import ADD, ALONE, BIT, CLASSES, CLEAR, NEW_IMPORT, Merged, Statements, merge
 from services.metrics.pairing import pair
 from services.metrics.truths import Truth, TruthBook
 from sightline.evaluation import canonical_order
@@ -62,7 +63,9 @@ class RunRow:
     global_key: str
     stored: Document | None
     dataset_version: int | None
-    import_id: str = ""
+    imports: HeardImports = NOBODY
+    replaced_by: str = ""
+    """The last replacing import that spoke of it: only the first of its words clears."""
     statements: list[tuple[int, int, int]] = field(default_factory=list[tuple[int, int, int]])
     """Blocks, with how they meet what the row holds in their flags."""
     cause: Delivery | None = None
@@ -70,6 +73,25 @@ class RunRow:
     must_write: bool = False
     pinned: Delivery | None = None
     """What made its run known, if that is in the batch."""
+
+    def hear(self, said: PredictionsUpserted) -> int:
+        """Take note of who speaks; returns how this meets what the row holds, as flags of a statement.
+
+        A write outside any import is an upload of its own.
+        """
+        replaces = said.mode == IMPORT_MODE_REPLACE
+        if said.mode == IMPORT_MODE_ADD:
+            return ALONE | ADD
+        if not said.import_id:
+            return ALONE | CLEAR if replaces else ALONE
+        before, flags = self.imports, 0
+        if replaces and self.replaced_by != said.import_id:
+            self.imports, self.replaced_by, flags = NOBODY, said.import_id, CLEAR
+        if said.import_id not in self.imports.ids:
+            flags |= NEW_IMPORT
+        self.imports = self.imports.hear(said.import_id)
+        self.must_write |= self.imports is not before
+        return flags | self.imports.bits[-1] << BIT
 
     @property
     def is_stored(self) -> bool:
@@ -79,7 +101,7 @@ class RunRow:
             stored is not None
             and stored["_id"] == self.id
             and stored["dataset_version"] == self.dataset_version
-            and stored["import_id"] == self.import_id
+            and _said_by(stored) == (self.imports, self.replaced_by)
         )
 
 
@@ -112,14 +134,14 @@ class RunRows:
                     document["global_key"],
                     document,
                     document["dataset_version"],
-                    document["import_id"],
+                    *_said_by(document),
                 )
             )
 
     def say(self, delivery: Delivery, said: PredictionsUpserted, row: str, block: Block, run: KnownRun | None) -> None:
         """Apply `PredictionsUpserted` of a row, whose predictions lie at `block`."""
         project_id, dataset_id, run_id = delivery.event.project_id, said.dataset_id, said.run_id
-        global_key, import_id = said.global_key, said.import_id
+        global_key = said.global_key
         id = run_row_id(project_id, dataset_id, run_id, global_key, run)
         run_row = self._rows.get(id)
         if run_row is None:
@@ -129,14 +151,8 @@ class RunRows:
             if run and run.accepts_new_rows:
                 self._new[id] = delivery, run_row
         start, count, flags = block
-        if said.mode == IMPORT_MODE_ADD:
-            import_id, flags = "", flags | ADD
-        flags |= _flags(import_id, run_row.import_id, replaces=said.mode == IMPORT_MODE_REPLACE)
-        run_row.statements.append((start, count, flags))
+        run_row.statements.append((start, count, flags | run_row.hear(said)))
         run_row.cause = delivery
-        if import_id and import_id != run_row.import_id:
-            run_row.import_id = import_id
-            run_row.must_write = True
 
     def take_back(self, delivery: Delivery, taken: PredictionsDeleted, block: Block, run: KnownRun | None) -> None:
         """Apply `PredictionsDeleted`, whose identities lie at `block`. What isn't there stays away."""
@@ -331,7 +347,9 @@ class RunRows:
                 "global_key": row.global_key,
                 "partition": self._partition,
                 "dataset_version": row.dataset_version,
-                "import_id": row.import_id,
+                "imports": row.imports.ids,
+                "import_bits": row.imports.bits,
+                "replaced_by": row.replaced_by,
                 "next_place": next_place,
                 "count": count,
                 "class_ids": class_ids[4 * start : 4 * end],
@@ -358,13 +376,12 @@ def _note(notes: dict[tuple[str, int], tuple[Delivery, int]], cause: Delivery | 
         notes[place] = cause, before + count
 
 
-def _flags(import_id: str, stored_import: str, *, replaces: bool) -> int:
-    """How an event meets what the row holds. A write outside any import is an upload of its own."""
-    if not import_id:
-        return ALONE | CLEAR if replaces else ALONE
-    if import_id == stored_import:
-        return 0
-    return NEW_IMPORT | CLEAR if replaces else NEW_IMPORT
+def _said_by(document: Document) -> tuple[HeardImports, str]:
+    """The imports that a stored row was spoken of by, and the last of them that replaced."""
+    if "imports" in document:
+        return HeardImports(tuple(document["imports"]), document["import_bits"]), document["replaced_by"]
+    # Stored when a row remembered one import.
+    return (NOBODY.hear(document["import_id"]) if document["import_id"] else NOBODY), document["import_id"]
 
 
 def _only(merged: Merged, rows: Sequence[int]) -> Merged:

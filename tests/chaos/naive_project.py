@@ -27,13 +27,12 @@ class Said:
 
     items: dict[bytes, tuple[int, int, Box, float]] = field(default_factory=dict)
     next_place: int = 0
-    import_id: str = ""
+    replaced_by: str = ""
 
     def take(self, boxes: Iterable[Spoken], mode: str, import_id: str) -> None:
-        if mode == "replace" and (not import_id or import_id != self.import_id):
+        if mode == "replace" and (not import_id or import_id != self.replaced_by):
             self.items, self.next_place = {}, 0
-        if import_id and mode != "add":
-            self.import_id = import_id
+            self.replaced_by = import_id or self.replaced_by
         for uuid, class_id, box, confidence in boxes:
             place = self.next_place
             if uuid in self.items:

@@ -44,9 +44,10 @@ Packed arrays are little-endian `bytes`, as on the wire.
 
 ``run_rows`` (metrics, rows): what a run says of a row, with its pairs
     _id project/run_id/global_key (project/run_id@dataset_id/global_key while the run is not known); row, project_id,
-    dataset_id, run_id, global_key, partition, dataset_version (null while the run is not known), import_id (of the last
-    import that reached it; single writes leave it as it is), next_place, count, class_ids, boxes, confidences, areas,
-    places (int32), uuids (given, or made from content), import_marks (uint8: 1 where import_id said it),
+    dataset_id, run_id, global_key, partition, dataset_version (null while the run is not known), imports (the last
+    eight that spoke of it, who was silent longest first; single writes leave them as they are), import_bits (uint8, one
+    for each of them), replaced_by (the last import that replaced), next_place, count, class_ids, boxes, confidences,
+    areas, places (int32), uuids (given, or made from content), import_marks (uint8: the bits of who said it),
     least_overlap (from which on all pairs are there; null: they are too many, and none is), pair_count,
     pair_predictions (int32), pair_truths (int32), pair_overlaps (float64);
     predictions in canonical order (class, confidence descending with NaN as 1, place), pairs by (prediction, truth)

@@ -168,8 +168,8 @@ async def test_what_it_writes_when_it_wakes_changes_nothing(
     rows = await store.find(Read("data_rows", {}))
     labelled = {(each["from"], each["to"], each["import_id"]) for row in rows for each in row["labelled"]}
     assert (len(truths), len(rows), labelled) == (IMAGES, IMAGES, {(1, None, truth_job)})
-    said = await store.find(Read("run_rows", {}, {"import_id": 1, "count": 1}))
-    assert {(each["import_id"], each["count"]) for each in said} == {(job, 2)}
+    said = await store.find(Read("run_rows", {}, {"imports": 1, "count": 1}))
+    assert {(*each["imports"], each["count"]) for each in said} == {(job, 2)}
     summary = await world.summary(run)
     assert summary is not None
     expected = oracle.twelve(oracle.evaluated(truth, results))

@@ -192,11 +192,11 @@ class World:
             "dataset_id": DATASET,
             "global_key": key,
             "partition": partition,
-            "import_id": "imp_1",
         }
         truth = {
             "_id": f"{row}@1",
             **common,
+            "import_id": "imp_1",
             "from": 1,
             "to": None,
             "ordinal": image["id"],
@@ -212,6 +212,9 @@ class World:
             **common,
             "run_id": self.run_id,
             "dataset_version": 1,
+            "imports": ["imp_1"],
+            "import_bits": bytes(1),
+            "replaced_by": "",
             "next_place": len(results),
             "count": len(results),
             "class_ids": evidence.predictions.class_id.tobytes(),

@@ -89,19 +89,17 @@ class Naive:
         if said.run_id in self.runs and self.runs[said.run_id][0] != said.dataset_id:
             return
         row = self.rows.setdefault(
-            (said.run_id, said.dataset_id, said.global_key), {"items": [], "next": 0, "import": "", "said": set()}
+            (said.run_id, said.dataset_id, said.global_key), {"items": [], "next": 0, "replaced": "", "said": {}}
         )
         replaces = said.mode == IMPORT_MODE_REPLACE
         if not said.import_id:
             scope = set()
             if replaces:
-                row["items"], row["next"], row["said"] = [], 0, set()
+                row["items"], row["next"], row["said"] = [], 0, {}
         else:
-            if said.import_id != row["import"]:
-                row["import"], row["said"] = said.import_id, set()
-                if replaces:
-                    row["items"], row["next"] = [], 0
-            scope = row["said"]
+            if replaces and said.import_id != row["replaced"]:
+                row["items"], row["next"], row["said"], row["replaced"] = [], 0, {}, said.import_id
+            scope = row["said"].setdefault(said.import_id, set())
         classes = np.frombuffer(said.boxes.class_ids, "<i4").tolist()
         boxes = np.frombuffer(said.boxes.boxes).reshape(-1, 4).tolist()
         confidences = np.frombuffer(said.boxes.confidences).tolist()
@@ -129,7 +127,8 @@ class Naive:
             return
         gone = {said.uuids[i : i + 16] for i in range(0, len(said.uuids), 16)}
         row["items"] = [item for item in row["items"] if item["identity"] not in gone]
-        row["said"] -= gone
+        for scope in row["said"].values():
+            scope -= gone
 
     def run_rows(self) -> dict[tuple[str, str, str], dict[str, Any]]:
         """Every run row in the form of `readable`."""
@@ -162,9 +161,12 @@ class Naive:
                         pairs.append((p, t, pytest_float(overlap)))
         return {
             "version": version,
-            "import": row["import"],
+            "replaced": row["replaced"],
             "next": row["next"],
-            "predictions": [(item["content"], item["place"], item["identity"] in row["said"]) for item in items],
+            "predictions": [
+                (item["content"], item["place"], {i for i, scope in row["said"].items() if item["identity"] in scope})
+                for item in items
+            ],
             "uuids": [item["identity"] if isinstance(item["identity"], bytes) else None for item in items],
             "pairs": pairs,
         }
@@ -193,12 +195,13 @@ def readable(document: dict[str, Any], *, uuids: list[bytes | None]) -> dict[str
         strict=True,
     )
     contents = zip(classes, boxes, confidences, strict=True)
-    marks = [bool(mark) for mark in document["import_marks"]]
+    bits = dict(zip(document["imports"], document["import_bits"], strict=True))
+    marks = [{i for i, bit in bits.items() if mark >> bit & 1} for mark in document["import_marks"]]
     found = list(pairs)
     assert document["pair_count"] == len(found)
     return {
         "version": document["dataset_version"],
-        "import": document["import_id"],
+        "replaced": document["replaced_by"],
         "next": document["next_place"],
         "predictions": list(zip(contents, places, marks, strict=True)),
         "uuids": [id if known is not None else None for id, known in zip(ids, uuids, strict=True)]

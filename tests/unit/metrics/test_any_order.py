@@ -168,6 +168,9 @@ def expect(partition: Partition, model: Naive) -> None:
             assert list(found[key]["crowds"]) == [crowd for _, crowd in boxes]
 
 
+WHO_SAID_IT = ("imports", "import_bits", "import_marks", "replaced_by", "next_place")
+
+
 def numbers_rest_on(partition: Partition, run: str) -> Any:
     """All that a run's numbers are made from in this partition."""
     memory = partition.store["row_partitions"].get(memory_id(0), {"runs": {}, "markers": {}})
@@ -176,7 +179,7 @@ def numbers_rest_on(partition: Partition, run: str) -> Any:
     pinned = memory["runs"][run]
     version = pinned["dataset_version"]
     rows = {
-        d["_id"]: {k: v for k, v in d.items() if k not in ("import_id", "import_marks", "next_place")}
+        d["_id"]: {k: v for k, v in d.items() if k not in WHO_SAID_IT}
         for d in partition.store["run_rows"].values()
         if d["run_id"] == run
     }

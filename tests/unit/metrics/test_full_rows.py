@@ -60,7 +60,7 @@ def test_what_overfills_a_row_is_refused_and_nothing_else(monkeypatch, size):
     assert [r.delivery.offset for outcome in partition.outcomes for r in outcome.refused] == [2, 5, 8]
     assert all("at most 4 predictions" in reason for reason in partition.refused())
     found = {d["global_key"]: d for d in partition.store["run_rows"].values()}
-    assert (found[KEY]["uuids"], found[KEY]["import_id"]) == (uuid(6), "imp")
+    assert (found[KEY]["uuids"], found[KEY]["replaced_by"]) == (uuid(6), "imp")
     assert found[OTHER]["count"] == 4
 
 

@@ -278,7 +278,7 @@ def test_adding_leaves_what_is_there() -> None:
     [stored] = partition.store["run_rows"].values()
     assert np.frombuffer(stored["class_ids"], "<i4").tolist() == [1, 1, 2]
     assert np.frombuffer(stored["confidences"]).tolist() == [0.9, 0.8, 0.2]
-    assert (stored["import_id"], list(stored["import_marks"])) == ("imp_1", [1, 1, 0]), "the import goes on"
+    assert (stored["imports"], list(stored["import_marks"])) == (("imp_1",), [1, 1, 0]), "the import goes on"
 
 
 # Datasets

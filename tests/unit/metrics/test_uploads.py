@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from services.common.eventlog.topics import PREDICTIONS
+from services.metrics.heard import MOST_IMPORTS
 from sightline.identity import content_identities, identities_said
 from tests.unit.metrics.partition import Partition
 from tests.unit.metrics.saying import NAN, created, delete, deliveries, keys_of, upsert, uuid
@@ -68,7 +69,7 @@ def test_importing_again_replaces_and_ends_the_same(row):
     before = row.document
     row.say((1, A, 0.9), (1, B, 0.8), import_id="two", replace=True)
     row.say((1, A, 0.1), import_id="two", replace=True)
-    assert row.document == {**before, "import_id": "two"}
+    assert row.document == {**before, "imports": ("two",), "replaced_by": "two"}
 
 
 def test_half_an_import_and_then_the_whole(row):
@@ -77,10 +78,50 @@ def test_half_an_import_and_then_the_whole(row):
     assert row.confidences == [0.9, 0.8]
 
 
+def test_others_that_speak_between_its_words_do_not_make_a_replacing_import_begin_again(row):
+    row.say((1, A, 0.9), import_id="old")
+    row.say((1, A, 0.8), import_id="new", replace=True)
+    for number in range(MOST_IMPORTS + 1):
+        row.say((1, B, number / 100), import_id=f"beside-{number}")
+    row.say((1, A, 0.7), import_id="new", replace=True)
+    others = [number / 100 for number in range(MOST_IMPORTS + 1)]
+    assert sorted(row.confidences) == [*others, 0.7, 0.8]
+
+
+def test_equal_detections_of_two_imports_at_once_are_told_apart(row):
+    row.say((1, A, 0.5), import_id="one")
+    row.say((1, A, 0.5), (1, A, 0.5), (1, A, 0.5), import_id="two")
+    row.say((1, A, 0.5), import_id="one")
+    assert row.confidences == [0.5] * 3, "the second of one is the second of two"
+    row.say((1, A, 0.5), (1, A, 0.5), import_id="one")
+    assert row.confidences == [0.5] * 4
+
+
+def test_the_import_is_forgotten_that_was_silent_longest(row):
+    row.say((1, A, 0.5), import_id="first")
+    for number in range(1, MOST_IMPORTS):
+        row.say((1, A, 0.5), import_id=f"import-{number}")
+    row.say((1, B, 0.1), import_id="first")
+    row.say((1, A, 0.5), import_id="one-too-many")
+    assert "import-1" not in row.document["imports"]
+    assert (row.document["imports"][0], row.document["imports"][-2:]) == ("import-2", ("first", "one-too-many"))
+    assert sorted(row.document["import_bits"]) == [*range(MOST_IMPORTS)]
+    row.say((1, A, 0.5), import_id="one-too-many")
+    assert row.confidences == [0.1, 0.5, 0.5][::-1], "its bit was cleared of what the forgotten one had said"
+
+
+def test_what_was_stored_when_rows_remembered_one_import_is_read(row):
+    row.say((1, A, 0.9), import_id="one", replace=True)
+    stored = {k: v for k, v in row.document.items() if k not in ("imports", "import_bits", "replaced_by")}
+    row.partition.store["run_rows"][stored["_id"]] = {**stored, "import_id": "one"}
+    row.say((1, A, 0.9), import_id="one", replace=True)
+    assert row.confidences == [0.9, 0.9]
+
+
 def test_a_named_row_without_predictions_is_there_and_empty(row):
     row.say((1, A, 0.9), import_id="one", replace=True)
     row.say(import_id="two", replace=True)
-    assert (row.document["count"], row.document["next_place"], row.document["import_id"]) == (0, 0, "two")
+    assert (row.document["count"], row.document["next_place"], row.document["replaced_by"]) == (0, 0, "two")
 
 
 def test_equal_detections_stay_and_sending_them_again_adds_none(row):
