@@ -20,6 +20,10 @@ RUN_ROW_BYTES = 15_000_000
 BATCH_BYTES = 16_000_000
 """What a batch of several events may write of rows in a transaction, which MongoDB has to hold in its cache."""
 
+PINNED_ROWS = 5_000
+PINNED_BYTES = 8_000_000
+"""What waited for a run, and is pinned to it in one transaction: so much, or a single row."""
+
 
 def most_pairs(predictions: npt.NDArray[np.int32]) -> npt.NDArray[np.int64]:
     """How many pairs rows may have in which a run has so many predictions: 481,250 at the most predictions."""

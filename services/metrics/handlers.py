@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from services.common.documents import DeleteMany, Read, Replace, State, UpdateMany, Write
+from services.common.documents import DeleteMany, Document, Read, Replace, State, UpdateMany, Write
 from services.common.eventlog.handling import Batch, Delivery, Handler, Outcome, Outgoing, PassedOver, Refused
 from services.common.eventlog.placement import partitions_of
 from services.common.eventlog.topics import DATA_ROWS, GROUND_TRUTH, PREDICTIONS, row_key
 from services.common.readmodel import collections
 from services.common.readmodel.collections import under
 from services.common.row_checks import Invalid, Misplaced, check_id, checked_row, truth_faults
+from services.common.row_limits import BATCH_BYTES
 from services.metrics.chunks import TRUTH_CHUNKS, ChunkBook
 from services.metrics.columns import prediction_table
 from services.metrics.memory import FIRST_DRAFT, KnownRun, PartitionMemory, memory_id
@@ -23,6 +24,7 @@ from services.metrics.rows import NO_PAIRS, RUN_ROWS, RunRows, TooMuch
 from services.metrics.touches import Touches, new_row_event
 from services.metrics.truths import TRUTHS, TruthBook
 from sightline.wire.events.v1.event_pb2 import Event, Place
+from sightline.wire.events.v1.markers_pb2 import RowOrdered
 from sightline.wire.events.v1.predictions_pb2 import PredictionsUpserted
 
 ROW_PARTITIONS = collections.ROW_PARTITIONS.name
@@ -40,6 +42,7 @@ _TOLD = {
     "version_deleted": TOPICS,
     "dataset_deleted": TOPICS,
     "row_deleted": TOPICS,
+    "row_ordered": (GROUND_TRUTH,),
     "import_failed": TOPICS,
 }
 """Markers, and where they come: their places at the source are in order there."""
@@ -67,7 +70,13 @@ class RowsHandler(Handler):
         """Apply the batch: each event in its order to what is known, then all changed rows at once."""
         deliveries = batch.deliveries
         payloads = [delivery.event.WhichOneof("payload") for delivery in deliveries]
-        run_rows = list({document["_id"]: document for document in state.get(RUN_ROWS, ())}.values())
+        found = state.get(RUN_ROWS, ())
+        run_rows = list({document["_id"]: document for document in found if "boxes" in document}.values())
+        if len({document["_id"] for document in found}) > len(run_rows):
+            if len(deliveries) > 1:
+                raise TooMuch("more waits for a run than can be pinned to it at once")
+            if _makes_known(deliveries[0], memory):
+                return self._pin_some(batch, state, memory, run_rows)
         table = prediction_table(deliveries, payloads, run_rows)
         truth_fault = truth_faults(deliveries, payloads)
         partitions = partitions_of([delivery.key.encode() for delivery in deliveries], self._row_partitions)
@@ -126,12 +135,52 @@ class RowsHandler(Handler):
                     moved.append(_moved(delivery, reason.partition))
                 else:
                     refused.append(Refused(delivery, str(reason)))
+        if work.copied > BATCH_BYTES and len(deliveries) > 1:
+            raise TooMuch(f"{work.copied:,} bytes of truths at once")
         try:
             return work.outcome(refused, moved)
         except TooMuch as reason:
             if len(deliveries) > 1:
                 raise
             return work.refusal(Refused(deliveries[0], str(reason)))
+
+    def _pin_some(self, batch: Batch, state: State, memory: PartitionMemory, run_rows: Sequence[Document]) -> Outcome:
+        """A run got known for which too much had waited: some of it is pinned, and the marker comes again.
+
+        The run is known from here on, so that another truth is paired with what is pinned; the marker is not noted yet,
+        so nobody takes the run for measured.
+        """
+        (delivery,) = batch.deliveries
+        marker = delivery.event.marker
+        made = marker.run_created
+        table = prediction_table((), (), run_rows)
+        rows = RunRows(batch.partition, table, run_rows, one_event=True)
+        truths = TruthBook(batch.partition, state.get(TRUTHS, ()))
+        known = memory.with_run(delivery.event.project_id, marker.source_offset, made)
+        rows.pin(delivery, made.run_id, known.runs[made.run_id])
+        writes, _ = rows.settle(truths)
+        return Outcome(
+            writes=[*writes, Replace(ROW_PARTITIONS, known.document())],
+            events=_new_rows(rows, batch.partition),
+            refused=[*rows.unknown_classes(), *rows.without_pairs()],
+            memory=known,
+            more=True,
+        )
+
+
+def _makes_known(delivery: Delivery, memory: PartitionMemory) -> bool:
+    """Whether a marker tells of a run that isn't deleted since."""
+    made = delivery.event.marker.run_created
+    gone = made.run_id in memory.deleted_runs or made.dataset_id in memory.deleted_datasets
+    return bool(made.run_id) and delivery.topic == PREDICTIONS and not gone
+
+
+def _new_rows(rows: RunRows, partition: int) -> list[Outgoing]:
+    """Rows that are made because a run that may do so predicted something there."""
+    return [
+        Outgoing(DATA_ROWS, row.row, new_row_event(cause, row.dataset_id, row.global_key), partition)
+        for cause, row in rows.new_rows()
+    ]
 
 
 def _moved(delivery: Delivery, partition: int) -> Outgoing:
@@ -165,6 +214,11 @@ class _Work:
         self._touches = Touches(memory.partition, rev)
         self._general: list[Write] = []
         self._passed_over = Counter[PassedOver]()
+
+    @property
+    def copied(self) -> int:
+        """Bytes of truths that are written again, though no event of the batch holds them."""
+        return self._truths.copied
 
     def repeats_a_move(self, event: Event) -> bool:
         """Whether an event came here from another partition, and came before. If it is the first time, remember it."""
@@ -296,6 +350,8 @@ class _Work:
                 self._chunks.forget(project_id, ended.dataset_id, ended.import_id)
             case "row_deleted":
                 self._drop_row(delivery, marker.row_deleted.dataset_id, marker.row_deleted.global_key)
+            case "row_ordered":
+                self._order_row(delivery, marker.row_ordered)
             case _:
                 pass
 
@@ -338,6 +394,14 @@ class _Work:
             for run_id in self._memory.runs_from(dataset_id, FIRST_DRAFT):
                 self._touches.touch(run_id, delivery, settled=True)
 
+    def _order_row(self, delivery: Delivery, said: RowOrdered) -> None:
+        """The truth of a row has another place in the draft. Its pairs are as they were."""
+        row = row_key(delivery.event.project_id, said.dataset_id, said.global_key)
+        draft = self._memory.draft(said.dataset_id)
+        if self._truths.order(row, said.ordinal if said.HasField("ordinal") else None, draft):
+            for run_id in self._memory.runs_from(said.dataset_id, draft.version):
+                self._touches.touch(run_id, delivery)
+
     def outcome(self, refused: Sequence[Refused], moved: Sequence[Outgoing]) -> Outcome:
         """What the batch amounts to. What concerns many rows is written first: rows that it names are known better."""
         row_writes, changed = self.rows.settle(self._truths)
@@ -346,7 +410,7 @@ class _Work:
         writes = [*self._general, *self._chunks.writes(), *self._truths.writes(), *row_writes, *self._touches.writes()]
         writes += self._memory_writes()
         refused = [*refused, *self.rows.unknown_classes(), *self.rows.without_pairs()]
-        events = [*moved, *self._touches.events(), *self._new_rows()]
+        events = [*moved, *self._touches.events(), *_new_rows(self.rows, self._memory.partition)]
         return Outcome(writes, events, refused, self._memory, moved=len(moved), passed_over=self._passed_over)
 
     def refusal(self, refused: Refused) -> Outcome:
@@ -360,10 +424,3 @@ class _Work:
 
     def _memory_writes(self) -> list[Write]:
         return [] if self._memory is self._before else [Replace(ROW_PARTITIONS, self._memory.document())]
-
-    def _new_rows(self) -> list[Outgoing]:
-        """Rows that are made because a run that may do so predicted something there."""
-        return [
-            Outgoing(DATA_ROWS, row.row, new_row_event(cause, row.dataset_id, row.global_key), self._memory.partition)
-            for cause, row in self.rows.new_rows()
-        ]

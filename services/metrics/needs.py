@@ -6,15 +6,21 @@ doesn't name: rows that wait for a run, and rows that lose their truth.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
-from services.common.documents import Read, State
+from services.common import row_limits
+from services.common.documents import Document, Read, State
 from services.common.eventlog.handling import Batch
 from services.common.eventlog.topics import row_key
+from services.common.row_limits import PREDICTION_BYTES
 from services.metrics.chunks import TRUTH_CHUNKS
 from services.metrics.memory import PartitionMemory
 from services.metrics.rows import RUN_ROWS, run_row_id
 from services.metrics.truths import SUMMARY_FIELDS, TRUTHS
+
+WAITING = {"row": 1, "count": 1}
+"""What has to be known of rows that wait for a run, to choose some of them."""
 
 
 def first_reads(batch: Batch, memory: PartitionMemory) -> list[Read]:
@@ -58,6 +64,9 @@ def first_reads(batch: Batch, memory: PartitionMemory) -> list[Read]:
                 row = row_key(event.project_id, gone.dataset_id, gone.global_key)
                 rows.add(row)
                 deleted_rows.add(row)
+            case "marker" if event.marker.HasField("row_ordered"):
+                moved = event.marker.row_ordered
+                rows.add(row_key(event.project_id, moved.dataset_id, moved.global_key))
             case _:
                 pass
 
@@ -79,7 +88,7 @@ def first_reads(batch: Batch, memory: PartitionMemory) -> list[Read]:
         if memory.runs_from(dataset_id, draft):
             reads.append(Read(RUN_ROWS, {"row": {"$in": sorted(named)}, "dataset_version": {"$gte": draft}, **here}))
     if created:
-        reads.append(Read(RUN_ROWS, {"run_id": {"$in": sorted(created)}, **here}))
+        reads.append(Read(RUN_ROWS, {"run_id": {"$in": sorted(created)}, "dataset_version": None, **here}, WAITING))
     for project_id, dataset_id, import_id in ended:
         if memory.runs_from(dataset_id, memory.draft(dataset_id).version):
             others: dict[str, Any] = {
@@ -94,9 +103,32 @@ def first_reads(batch: Batch, memory: PartitionMemory) -> list[Read]:
 
 
 def further_reads(batch: Batch, state: State) -> list[Read]:
-    """Truths of rows that the first reads brought up and the batch doesn't name: what waited for a run."""
+    """Rows that the first reads brought up and the batch doesn't name, and their truths: what waited for a run.
+
+    Of what waited, no more than can be pinned at once.
+    """
     if not any(d.event.WhichOneof("payload") == "marker" for d in batch.deliveries):
         return []
+    found = state.get(RUN_ROWS, ())
+    whole = {row["_id"]: row["row"] for row in found if "boxes" in row}
+    waiting = {row["_id"]: row["row"] for row in pinned_together(row for row in found if row["_id"] not in whole)}
     known = {truth["row"] for truth in state.get(TRUTHS, ()) if "boxes" in truth}
-    rows = {row["row"] for row in state.get(RUN_ROWS, ())} - known
-    return [Read(TRUTHS, {"row": {"$in": sorted(rows)}})] if rows else []
+    rows = {*whole.values(), *waiting.values()} - known
+    reads: list[Read] = []
+    if waiting:
+        reads.append(Read(RUN_ROWS, {"_id": {"$in": sorted(waiting)}}))
+    if rows:
+        reads.append(Read(TRUTHS, {"row": {"$in": sorted(rows)}}))
+    return reads
+
+
+def pinned_together(waiting: Iterable[Document]) -> list[Document]:
+    """Of what waits for a run, what is pinned in one transaction. In the order of rows: new ones are told in that."""
+    chosen: list[Document] = []
+    size = 0
+    for row in sorted(waiting, key=lambda row: (row["row"], row["_id"])):
+        size += PREDICTION_BYTES * row["count"]
+        if chosen and (len(chosen) >= row_limits.PINNED_ROWS or size > row_limits.PINNED_BYTES):
+            break
+        chosen.append(row)
+    return chosen

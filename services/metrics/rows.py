@@ -361,7 +361,8 @@ class RunRows:
                 "import_marks": marks[start:end],
                 **row_pairs,
             }
-            yield Replace(RUN_ROWS, document, new=row.stored is None)
+            # Also where it gets another id: looking for that beside what the transaction deletes takes ever longer.
+            yield Replace(RUN_ROWS, document, new=row.stored is None or row.stored["_id"] != row.id)
 
     def _refuse_too_much(self, size: int) -> None:
         if size > BATCH_BYTES and not self._one_event:

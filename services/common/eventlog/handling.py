@@ -65,6 +65,8 @@ class Outcome:
     events: Sequence[Outgoing] = ()
     refused: Sequence[Refused] = ()
     memory: Any = None
+    more: bool = False
+    """Whether this is a piece of what a single event amounts to: once it is stored, the event is applied again."""
     moved: int = 0
     """How many of `events` are deliveries that lay in a wrong partition, and go to the right one."""
     passed_over: Mapping[PassedOver, int] = field(default_factory=dict[PassedOver, int])

@@ -265,6 +265,9 @@ class PartitionOwner:
         begun = loop.clock.now()
         try:
             outcome, outbox = await self._ask_handler(arrivals)
+            while outcome.more:
+                await self._commit(arrivals, outcome, outbox)
+                outcome, outbox = await self._ask_handler(arrivals)
             await self._commit(arrivals, outcome, outbox)
         except (Poison, BatchTooLarge, NotNew) as error:
             if len(arrivals) > 1:
@@ -314,7 +317,8 @@ class PartitionOwner:
             rev=held.progress.rev + 1,
             writer=loop.writer,
             log_id=loop.log.log_id,
-            offsets=self._offsets_after(arrivals),
+            # After a piece of an event's work, whoever is next has to go on with that event.
+            offsets=held.progress.offsets if outcome.more else self._offsets_after(arrivals),
             outbox=outbox,
         )
         await loop.store.commit(
@@ -323,6 +327,8 @@ class PartitionOwner:
         self._held = _Held(progress, outcome.memory)
         self._buried.clear()
         await self._publish(progress)
+        if outcome.more:
+            return
         for topic in loop.topics:
             if events := sum(arrival.record.topic == topic for arrival in arrivals):
                 loop.metrics.applied(loop.group, topic, events)

@@ -9,11 +9,15 @@ from typing import Any
 import numpy as np
 import pytest
 
+from services.common import row_limits
 from services.common.documents import Read
+from services.metrics.loops import rows_loop
 from sightline.evaluation import evaluate
+from tests.contract.eventlog.run_loop_suite import Fault
 from tests.unit.evaluation import oracle
 from tests.unit.evaluation.synthetic import coco
-from tests.unit.metrics.saying import DATASET, committed, created, ended, in_chunks, truth, upsert
+from tests.unit.eventlog.fakes import Crash, SteppedStore
+from tests.unit.metrics.saying import DATASET, PARTITIONS, committed, created, ended, in_chunks, truth, upsert
 
 
 def said_by(files: tuple[dict[str, Any], list[dict[str, Any]]]) -> tuple[list[Any], list[Any]]:
@@ -183,3 +187,27 @@ async def test_chunks_of_a_truth_survive_their_process(world):
     assert (await world.summary("run_a"))["counts"]["true_positive"] == 6
     assert await world.store.count("truth_chunks", {}) == 0
     assert sum((await world.log.end_offsets("dead-letters")).values()) == 0
+
+
+async def test_what_waited_for_a_run_is_pinned_piece_by_piece_over_crashes(world, monkeypatch):
+    monkeypatch.setattr(row_limits, "PINNED_ROWS", 2)
+    files = coco(12, images=40, classes=3, truths=4, detections=10)
+    truths, predictions = said_by(files)
+    await world.say(*truths, *predictions)
+    async with world.running(runs=False):
+        await world.until(world.rows_done)
+    await world.mark(committed(1, 10), created("run_a", 1, 20), ended("imp_p", run="run_a"))
+    waits = Read("run_rows", {"dataset_version": None})
+    left = [len(await world.store.find(waits))]
+
+    for moment, nth in (("after commit", 5), ("before commit", 4), ("after commit", 6)):
+        stepped = SteppedStore(world.store, Fault(moment, Crash(), nth))
+        with pytest.raises(Crash):
+            await asyncio.wait_for(rows_loop(world.log, stepped, PARTITIONS).run(), 20)
+        left.append(len(await world.store.find(waits)))
+    assert left[0] == 40 > left[-1] > 0
+    async with world.running():
+        await world.until(lambda: world.settled("run_a"))
+
+    assert await world.store.find(waits) == []
+    check(await world.summary("run_a"), files)

@@ -93,6 +93,12 @@ class Partition:
 
     def feed(self, deliveries: Sequence[Delivery]) -> Outcome:
         """One batch."""
+        while (outcome := self.feed_once(deliveries)).more:
+            pass
+        return outcome
+
+    def feed_once(self, deliveries: Sequence[Delivery]) -> Outcome:
+        """One batch, or a piece of what it amounts to."""
         return asyncio.run(self._feed(deliveries))
 
     async def _feed(self, deliveries: Sequence[Delivery]) -> Outcome:
