@@ -24,7 +24,7 @@ from services.ingest.uploads import parse_ahead
 from services.ingest.version_rows import PATIENCE_SECONDS, load_version_rows, rows_are_known
 from sightline.arrays import Bits
 from sightline.domain.names import name_fault
-from sightline.formats.faults import Rejection
+from sightline.formats.faults import Rejection, Rejections
 from sightline.formats.prediction_names import NameBlock, PredictionNameReader
 from sightline.formats.uuids import UUID_BYTES, Octets, uuid_text
 
@@ -66,8 +66,8 @@ class PredictionDeletion:
         reader = PredictionNameReader()
         async for block in parse_ahead(body, reader.feed, reader.finish):
             job.bytes = reader.position
-            rejections = [*block.rejections, *collected.take(block, loose)]
-            job.reject(sorted(rejections, key=lambda rejection: rejection.number))
+            block.rejections.extend(collected.take(block, loose))
+            job.rejections.merge(block.rejections)
             if collected.count >= _TOGETHER:
                 await self._send(job, collected)
             job.place = block.lines
@@ -145,7 +145,7 @@ class _Collected:
                 self.count += 1
         if without:
             keys = [None] * len(without)
-            loose.append(NameBlock(keys, block.uuid[without], block.line[without], (), block.lines))
+            loose.append(NameBlock(keys, block.uuid[without], block.line[without], Rejections(), block.lines))
 
     def give(self) -> tuple[int, Iterator[Message]]:
         """How many names there are, and their events."""

@@ -21,7 +21,7 @@ async def import_rows(job: Job, body: AsyncIterator[bytes]) -> None:
     reader = DataRowReader()
     events = EventMaker(job.project_id, job.dataset_id, job.import_id)
     async for block in parse_ahead(body, reader.feed, reader.finish):
-        job.reject(block.rejections)
+        job.rejections.merge(block.rejections)
         await append_all(job, (events.data_row(said_of_row(row)) for row in block.rows))
         job.accepted += len(block.rows)
         job.place = block.lines

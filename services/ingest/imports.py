@@ -303,7 +303,7 @@ class Imports:
         granted = await self._end(job.project_id, job.end)
         await self._close(job.id, {**job.live(), "state": granted.body["state"]})
         ACCEPTED.labels(job.kind).inc(job.accepted)
-        for code, count in Counter(rejection.code for rejection in job.rejections.kept).items():
+        for code, count in job.rejections.by_code.items():
             REJECTED.labels(job.kind, code).inc(count)
         rejections = [_rejection(rejection) for rejection in job.rejections.kept[:REJECTIONS_IN_ANSWER]]
         body = {**granted.body, "rejections": rejections, "warnings": dict(job.warnings)}

@@ -14,7 +14,7 @@ from services.ingest.named_rows import UNKNOWN_ROW, NamedRows
 from services.ingest.room import Room
 from services.ingest.seen import SeenUuids
 from sightline.arrays import Bools
-from sightline.formats.faults import Rejection
+from sightline.formats.faults import Rejections
 from sightline.formats.labelbox import AnnotationBlock, AnnotationReader
 from sightline.formats.uuids import uuid_text
 from sightline.identity import made_of_content
@@ -60,7 +60,7 @@ class NdjsonPredictions:
         self._seen.close()
 
     def _fitting(self, block: AnnotationBlock) -> Columns:
-        rejections = list(block.rejections)
+        rejections = block.rejections
         # Only rows of lines that are right otherwise are made.
         class_id = self._classes.find(block.names)
         row = np.full(len(block), -1, np.int32)
@@ -73,41 +73,37 @@ class NdjsonPredictions:
         columns = Columns(row, class_id, block.box, block.confidence, block.line - 1, Uuids(block.uuid, block.has_uuid))
         if without_class.any() or without_row.any():
             hints = [self._classes.hint(block.names[place]) for place in np.flatnonzero(without_class).tolist()]
-            rejections += _rejected(columns, without_class, "unknown_class", _UNKNOWN_CLASS, "name", hints)
-            rejections += _rejected(columns, without_row, "unknown_row", UNKNOWN_ROW, "dataRow.globalKey")
+            _reject(rejections, columns, without_class, "unknown_class", _UNKNOWN_CLASS, "name", hints)
+            _reject(rejections, columns, without_row, "unknown_row", UNKNOWN_ROW, "dataRow.globalKey")
             columns = columns.only(~(without_class | without_row))
         repeated = repeated_uuids(self._seen, _names(columns))
         if repeated.any():
-            rejections += _rejected(columns, repeated, "duplicate_uuid", DUPLICATE_UUID, "uuid")
+            _reject(rejections, columns, repeated, "duplicate_uuid", DUPLICATE_UUID, "uuid")
             columns = columns.only(~repeated)
         without_room = self._room.without(columns.row)
         if without_room.any():
-            rejections += _rejected(columns, without_room, "too_many_in_row", self._room.message, "dataRow.globalKey")
+            _reject(rejections, columns, without_room, "too_many_in_row", self._room.message, "dataRow.globalKey")
             columns = columns.only(~without_room)
-        rejections += self._emptied(block)
-        rejections.sort(key=lambda rejection: rejection.number)
+        self._empty(block)
         job = self._job
-        job.reject(rejections)
+        job.rejections.merge(rejections)
         job.warnings["zero_size"] += int(np.count_nonzero((columns.box[:, 2] == 0) | (columns.box[:, 3] == 0)))
         job.warnings["outside_picture"] += int(np.count_nonzero(self._rows.outside(columns.row, columns.box)))
         job.warnings["not_kept"] += block.not_kept
         job.warnings["unknown_fields"] += block.unknown_fields
         return columns
 
-    def _emptied(self, block: AnnotationBlock) -> list[Rejection]:
-        rejections: list[Rejection] = []
+    def _empty(self, block: AnnotationBlock) -> None:
         for key, number in block.empty:
-            where = f"line {number}"
             if not self._may_empty:
-                rejections.append(Rejection(number, "invalid", _EMPTY, f"{where}: empty"))
+                block.rejections.line(number, "invalid", _EMPTY, "empty")
                 continue
             place = int(self._rows.find([key])[0])
             if place < 0:
-                rejections.append(Rejection(number, "unknown_row", UNKNOWN_ROW, f"{where}: dataRow.globalKey"))
+                block.rejections.line(number, "unknown_row", UNKNOWN_ROW, "dataRow.globalKey")
             else:
                 self.emptied.add(place)
                 self._job.accepted += 1
-        return rejections
 
 
 def _names(columns: Columns) -> Uuids | None:
@@ -130,17 +126,17 @@ def repeated_uuids(seen: SeenUuids, uuid: Uuids | None) -> Bools:
     return repeated
 
 
-def _rejected(
-    columns: Columns, which: Bools, code: str, message: str, field: str, hints: Iterable[str] = repeat("")
-) -> list[Rejection]:
+def _reject(
+    rejections: Rejections,
+    columns: Columns,
+    which: Bools,
+    code: str,
+    message: str,
+    field: str,
+    hints: Iterable[str] = repeat(""),
+) -> None:
     uuid = columns.uuid
-    return [
-        Rejection(
-            int(columns.place[i]) + 1,
-            code,
-            message + hint,
-            f"line {int(columns.place[i]) + 1}: {field}",
-            uuid_text(uuid.octets[i].tobytes()) if uuid is not None and uuid.given[i] else "",
-        )
-        for i, hint in zip(np.flatnonzero(which).tolist(), hints, strict=False)
-    ]
+    for i, hint in zip(np.flatnonzero(which).tolist(), hints, strict=False):
+        has_uuid = uuid is not None and uuid.given[i] and not rejections.full
+        said = uuid_text(uuid.octets[i].tobytes()) if uuid is not None and has_uuid else ""
+        rejections.line(int(columns.place[i]) + 1, code, message + hint, field, said)

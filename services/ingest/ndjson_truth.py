@@ -56,7 +56,7 @@ class NdjsonTruth:
         self._job = job
         self._rows = rows
         self._classes = ClassNames(classes)
-        self._reader = AnnotationReader()
+        self._reader = AnnotationReader(finds_rows=True)
         self._seen = SeenUuids()
         self._spill = Spill(RECORD, keep_in_memory=KEEP_IN_MEMORY)
         self._withheld: set[int] = set()
@@ -82,8 +82,8 @@ class NdjsonTruth:
 
     def _take(self, block: AnnotationBlock) -> None:
         """Keep what fits. A row with a line that does not fit can't be said whole any more."""
-        rejections = list(block.rejections)
-        rejected_keys = list(block.rejected_keys.values())
+        rejections = block.rejections
+        rejected_keys = list(block.rejected_keys)
         row = self._rows.find(block.global_keys)
         class_id = self._classes.find(block.names)
         repeated = repeated_uuids(self._seen, Uuids(block.uuid, block.has_uuid))
@@ -95,7 +95,7 @@ class NdjsonTruth:
             for i in np.flatnonzero(wrong).tolist():
                 number = int(block.line[i])
                 hint = self._classes.hint(block.names[i]) if code == "unknown_class" else ""
-                rejections.append(Rejection(number, code, message + hint, f"line {number}: {field}"))
+                rejections.line(number, code, message + hint, field)
                 rejected_keys.append(block.global_keys[i])
         fits = (row >= 0) & (class_id > 0) & ~repeated
         kept = np.flatnonzero(fits)
@@ -108,17 +108,17 @@ class NdjsonTruth:
         for key, number in block.empty:
             place = int(self._rows.find([key])[0])
             if place < 0:
-                rejections.append(Rejection(number, "unknown_row", UNKNOWN_ROW, f"line {number}: dataRow.globalKey"))
+                rejections.line(number, "unknown_row", UNKNOWN_ROW, "dataRow.globalKey")
             else:
                 self._empty.setdefault(place, []).append(number)
         self._withheld.update(place for place in self._rows.find(rejected_keys).tolist() if place >= 0)
-        rejections.sort(key=lambda rejection: rejection.number)
-        self._job.reject(rejections)
+        self._job.rejections.merge(rejections)
         box = block.box[fits]
         self._job.warnings["zero_size"] += int(np.count_nonzero((box[:, 2] == 0) | (box[:, 3] == 0)))
         self._job.warnings["outside_picture"] += int(np.count_nonzero(self._rows.outside(row[fits], box)))
         self._job.warnings["not_kept"] += block.not_kept + int(np.count_nonzero(~np.isnan(block.confidence)))
         self._job.warnings["unknown_fields"] += block.unknown_fields
+        self._job.warnings["rows_may_be_incomplete"] += block.of_no_row
         self._job.place = block.lines
 
     def _grouped(self) -> GroupedTruth:

@@ -1,4 +1,4 @@
-"""What an import took although it looks odd, in words."""
+"""What looks odd in an import, in words."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ _WORDS = {
     "outside_picture": "reach out of their picture: kept as they are",
     "not_kept": "say more than is kept: custom metrics, nested classifications, or the confidence of a truth",
     "unknown_fields": "have fields that nobody knows, and were taken without them: misspelt?",
+    "rows_may_be_incomplete": "were rejected, and name no row that can be read: which rows lack them is not known",
 }
 
 

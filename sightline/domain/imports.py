@@ -35,7 +35,7 @@ class ImportJob(BaseModel):
     )
     warnings: dict[str, int] = Field(
         default_factory=dict[str, int],
-        description="Items that were taken although they look odd, counted by what is odd.",
+        description="Items that look odd, counted by what is odd.",
         examples=[{"zero_size": 0, "outside_picture": 3}],
     )
     begun_unix_ms: int

@@ -12,7 +12,7 @@ from sightline.domain.json_values import json_fault
 from sightline.domain.names import name_fault
 from sightline.domain.splits import SPLITS
 from sightline.formats.coco.results import Id
-from sightline.formats.faults import Rejection
+from sightline.formats.faults import MOST_KEPT, Rejections
 from sightline.formats.ndjson import LineReader, Lines, TypedLines
 
 METADATA_LIMIT = 64 << 10
@@ -49,7 +49,7 @@ class DataRowBlock:
     """Some rows in file order, and what was left out between them."""
 
     rows: list[DataRow]
-    rejections: list[Rejection]
+    rejections: Rejections
     lines: int
     """Lines of the file up to the end of this block."""
 
@@ -60,6 +60,7 @@ class DataRowReader:
     def __init__(self) -> None:
         self._lines = LineReader()
         self._typed = TypedLines(DataRow, explain=lambda field, message: _SHOULD_BE.get(field, message))
+        self._keep = MOST_KEPT
 
     def feed(self, chunk: bytes) -> Iterator[DataRowBlock]:
         """Take more of the file; the rows that are whole now."""
@@ -72,14 +73,15 @@ class DataRowReader:
     def _block(self, lines: Lines) -> DataRowBlock:
         found: list[DataRow] = []
         numbers: list[int] = []
-        rejections = self._typed.decode(lines, found, numbers).rejections
+        rejections = Rejections(self._keep)
+        self._typed.decode(lines, found, numbers, rejections)
         rows: list[DataRow] = []
         for number, row in zip(numbers, found, strict=True):
             if fault := row_fault(row):
-                rejections.append(Rejection(number, *fault, f"line {number}"))
+                rejections.line(number, *fault)
             else:
                 rows.append(row)
-        rejections.sort(key=lambda rejection: rejection.number)
+        self._keep -= len(rejections.kept)
         return DataRowBlock(rows, rejections, lines.first + lines.count - 1)
 
 

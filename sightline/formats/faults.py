@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+
+MOST_KEPT = 100_000
+"""Rejections of a file that are kept one by one; the others are only counted."""
 
 
 class FileBroken(ValueError):
@@ -30,20 +34,49 @@ class Rejection:
 
 
 class Rejections:
-    """Counts rejections exactly, and keeps the first ones."""
+    """Counts rejections exactly, by code, and keeps the first ones."""
 
-    def __init__(self, keep: int = 100_000) -> None:
-        self.count = 0
+    def __init__(self, keep: int = MOST_KEPT) -> None:
+        self.by_code: Counter[str] = Counter()
         self.kept: list[Rejection] = []
         self._keep = keep
 
+    @property
+    def count(self) -> int:
+        """How many there are."""
+        return self.by_code.total()
+
+    @property
+    def full(self) -> bool:
+        """Whether more of them are only counted."""
+        return len(self.kept) >= self._keep
+
+    def __iter__(self) -> Iterator[Rejection]:
+        return iter(self.kept)
+
+    def __bool__(self) -> bool:
+        return bool(self.by_code)
+
     def add(self, rejection: Rejection) -> None:
         """One more."""
-        self.count += 1
-        if len(self.kept) < self._keep:
+        self.by_code[rejection.code] += 1
+        if not self.full:
             self.kept.append(rejection)
 
     def extend(self, rejections: Iterable[Rejection]) -> None:
         """Some more."""
         for rejection in rejections:
             self.add(rejection)
+
+    def line(self, number: int, code: str, message: str, field: str = "", uuid: str = "") -> None:
+        """One more: a line of a file. Nothing is made of it where it is only counted."""
+        self.by_code[code] += 1
+        if not self.full:
+            where = f"line {number}: {field}" if field else f"line {number}"
+            self.kept.append(Rejection(number, code, message, where, uuid))
+
+    def merge(self, others: Rejections) -> None:
+        """Those of a part of the file that comes after all others, in order."""
+        self.by_code.update(others.by_code)
+        room = max(0, self._keep - len(self.kept))
+        self.kept += sorted(others.kept, key=lambda rejection: rejection.number)[:room]

@@ -8,10 +8,9 @@ Rows come in any order. Columns come out: names of rows and classes as text, the
 
 from __future__ import annotations
 
-import contextlib
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Sequence, Set
+from dataclasses import dataclass, field
 
 import msgspec
 import numpy as np
@@ -19,8 +18,9 @@ import numpy as np
 from sightline.arrays import Bools, Floats, Longs
 from sightline.domain.kinds import BOX
 from sightline.domain.names import name_fault
-from sightline.formats.faults import Rejection
-from sightline.formats.ndjson import LineReader, Lines, TypedLines
+from sightline.formats.faults import MOST_KEPT, Rejections
+from sightline.formats.named_rows import NamedRow, rows_named
+from sightline.formats.ndjson import MALFORMED, Fault, LineReader, Lines, TypedLines
 from sightline.formats.uuids import NO_UUID, Octets, parse_uuids
 
 _OTHER_KINDS = (
@@ -37,13 +37,6 @@ _SHOULD_BE = {
     "empty": "`empty` is neither true nor false.",
 }
 _UUID = re.compile(rb'"uuid"\s*:\s*"([0-9A-Fa-f-]{36})"')
-_GLOBAL_KEY = re.compile(rb'"globalKey"\s*:\s*("(?:[^"\\]|\\.)*")')
-
-
-class DataRowName(msgspec.Struct, gc=False, rename="camel"):
-    """Names a row."""
-
-    global_key: str | None = None
 
 
 class _Box(msgspec.Struct, gc=False):
@@ -54,7 +47,7 @@ class _Box(msgspec.Struct, gc=False):
 
 
 class _Line(msgspec.Struct, gc=False, rename="camel"):
-    data_row: DataRowName
+    data_row: NamedRow
     name: str | None = None
     bbox: _Box | None = None
     confidence: float | None = None
@@ -87,9 +80,11 @@ class AnnotationBlock:
     """Number of each line in the file, from 1."""
     empty: Sequence[tuple[str, int]] = ()
     """Rows that are said to have no annotation, with their lines."""
-    rejections: Sequence[Rejection] = ()
-    rejected_keys: Mapping[int, str] = field(default_factory=dict[int, str])
-    """The rows that rejected lines are about, by line, as far as that can be told."""
+    rejections: Rejections = field(default_factory=Rejections)
+    rejected_keys: Set[str] = frozenset()
+    """The rows that rejected lines are about, as far as that can be told: a line that is no JSON may name several."""
+    of_no_row: int = 0
+    """Rejected lines of which that can't be told."""
     lines: int = 0
     """Lines of the file up to the end of this block."""
     not_kept: int = 0
@@ -104,9 +99,17 @@ class AnnotationBlock:
 class AnnotationReader:
     """Reads annotations from bytes that are fed to it in chunks of any size."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, finds_rows: bool = False) -> None:
+        """`finds_rows`: of rejected lines it is told which rows they are about."""
         self._lines = LineReader()
-        self._typed = TypedLines(_Line, closed=_KnownFields, explain=_explain)
+        self._typed = TypedLines(
+            _Line,
+            closed=_KnownFields,
+            explain=_explain,
+            uuid=uuid_said,
+            about=rows_named if finds_rows else None,
+        )
+        self._keep = MOST_KEPT
 
     @property
     def position(self) -> int:
@@ -124,11 +127,22 @@ class AnnotationReader:
     def _block(self, lines: Lines) -> AnnotationBlock:
         found: list[_Line] = []
         numbers: list[int] = []
-        misfits = self._typed.decode(lines, found, numbers)
-        rejections = misfits.rejections
+        rejections = Rejections(self._keep)
+        misfits = self._typed.decode(lines, found, numbers, rejections)
+        rejected_keys, of_no_row = set(misfits.about), misfits.about_unknown
+
+        def reject(item: _Line, number: int, fault: Fault) -> None:
+            nonlocal of_no_row
+            rejections.line(number, *fault, _well_formed(item.uuid))
+            key = item.data_row.global_key
+            if key is None:
+                of_no_row += 1
+            else:
+                rejected_keys.add(key)
+
         items: list[_Line] = []
         places: list[int] = []
-        empty: list[tuple[str, int]] = []
+        empty: list[tuple[_Line, int]] = []
         incomplete: list[tuple[_Line, int]] = []
         for item, number in zip(found, numbers, strict=True):
             key = item.data_row.global_key
@@ -136,12 +150,13 @@ class AnnotationReader:
                 items.append(item)
                 places.append(number)
             elif item.empty and item.bbox is None and item.name is None and key is not None:
-                empty.append((key, number))
+                empty.append((item, number))
             else:
                 incomplete.append((item, number))
         if incomplete:
             texts = lines.text.split(b"\n")
-            rejections += [_incomplete(item, texts[number - lines.first], number) for item, number in incomplete]
+            for item, number in incomplete:
+                reject(item, number, _incomplete(item, texts[number - lines.first]))
         box = np.array([(b.left, b.top, b.width, b.height) for i in items if (b := i.bbox)], np.float64)
         box = box.reshape(len(items), BOX.width)
         confidence = np.array([np.nan if i.confidence is None else i.confidence for i in items], np.float64)
@@ -151,26 +166,29 @@ class AnnotationReader:
 
         wrong_box = BOX.check(box)
         out_of_range = (confidence < 0) | (confidence > 1)
-        key_faults = {key: fault for key in {*keys, *(key for key, _ in empty)} if (fault := name_fault(key))}
+        all_keys = {*keys, *(item.data_row.global_key or "" for item, _ in empty)}
+        key_faults = {key: fault for key in all_keys if (fault := name_fault(key))}
         wrong_key = np.fromiter((key in key_faults for key in keys), np.bool_, len(items))
         bad = no_uuid | (wrong_box > 0) | out_of_range | wrong_key
         for place in np.flatnonzero(bad).tolist():
-            number = places[place]
             if wrong_key[place]:
-                rejections.append(_wrong_key(key_faults[keys[place]], number))
+                fault = Fault("name", key_faults[keys[place]], "dataRow.globalKey")
             elif wrong_box[place]:
-                fault = BOX.faults[int(wrong_box[place]) - 1]
-                rejections.append(Rejection(number, fault.code, fault.message, f"line {number}: bbox"))
+                of_box = BOX.faults[int(wrong_box[place]) - 1]
+                fault = Fault(of_box.code, of_box.message, "bbox")
             elif out_of_range[place]:
-                message = "The confidence is not between 0 and 1."
-                rejections.append(Rejection(number, "confidence_out_of_range", message, f"line {number}: confidence"))
+                fault = Fault("confidence_out_of_range", "The confidence is not between 0 and 1.", "confidence")
             else:
-                rejections.append(Rejection(number, "invalid", NO_UUID, f"line {number}: uuid"))
-        if key_faults:
-            rejections += [_wrong_key(key_faults[key], number) for key, number in empty if key in key_faults]
-            empty = [(key, number) for key, number in empty if key not in key_faults]
-        rejections.sort(key=lambda rejection: rejection.number)
-        rejections, rejected_keys = named_rejections(lines, rejections)
+                fault = Fault("invalid", NO_UUID, "uuid")
+            reject(items[place], places[place], fault)
+        emptied: list[tuple[str, int]] = []
+        for item, number in empty:
+            key = item.data_row.global_key or ""
+            if key in key_faults:
+                reject(item, number, Fault("name", key_faults[key], "dataRow.globalKey"))
+            else:
+                emptied.append((key, number))
+        self._keep -= len(rejections.kept)
         kept = np.flatnonzero(~bad).tolist()
         whole = len(kept) == len(items)
         return AnnotationBlock(
@@ -181,9 +199,10 @@ class AnnotationReader:
             uuid if whole else uuid[kept],
             has_uuid if whole else has_uuid[kept],
             line if whole else line[kept],
-            empty,
+            emptied,
             rejections,
             rejected_keys,
+            of_no_row,
             lines.first + lines.count - 1,
             sum(_says(item.custom_metrics) or _says(item.classifications) for item in items),
             misfits.unknown_fields,
@@ -194,23 +213,14 @@ def _says(value: msgspec.Raw | msgspec.UnsetType) -> bool:
     return value is not msgspec.UNSET and bytes(value) not in _NOTHING
 
 
-def named_rejections(lines: Lines, rejections: list[Rejection]) -> tuple[list[Rejection], dict[int, str]]:
-    """Rejections of lines with their uuids, and the rows that they are about, as far as their texts tell."""
-    if not rejections:
-        return rejections, {}
-    texts = lines.text.split(b"\n")
-    named: list[Rejection] = []
-    keys: dict[int, str] = {}
-    for rejection in rejections:
-        number = rejection.number
-        text = lines.beginnings.get(number) or texts[number - lines.first]
-        uuid = _UUID.search(text)
-        named.append(replace(rejection, uuid=uuid[1].decode().lower()) if uuid else rejection)
-        key = _GLOBAL_KEY.search(text)
-        if key is not None:
-            with contextlib.suppress(msgspec.DecodeError, UnicodeDecodeError):
-                keys[number] = msgspec.json.decode(key[1], type=str)
-    return named, keys
+def uuid_said(text: bytes) -> str:
+    """The uuid that a line has, as far as its text tells."""
+    found = _UUID.search(text)
+    return found[1].decode().lower() if found else ""
+
+
+def _well_formed(uuid: str | None) -> str:
+    return uuid_said(b'"uuid":"%b"' % uuid.encode()) if uuid else ""
 
 
 def _explain(field: str, message: str) -> str:
@@ -218,21 +228,19 @@ def _explain(field: str, message: str) -> str:
     return _SHOULD_BE.get(field.partition(".")[0], message)
 
 
-def _wrong_key(fault: str, number: int) -> Rejection:
-    return Rejection(number, "name", fault, f"line {number}: dataRow.globalKey")
-
-
-def _incomplete(item: _Line, text: bytes, number: int) -> Rejection:
-    where = f"line {number}"
+def _incomplete(item: _Line, text: bytes) -> Fault:
     if item.data_row.global_key is None:
         message = "`dataRow` has no `globalKey`: rows are named by their global key."
-        return Rejection(number, "invalid", message, f"{where}: dataRow")
+        return Fault("invalid", message, "dataRow")
     if item.empty:
-        return Rejection(number, "invalid", "A line that is `empty` has no `name` and no `bbox`.", f"{where}: empty")
+        return Fault("invalid", "A line that is `empty` has no `name` and no `bbox`.", "empty")
     if item.bbox is None:
-        said = msgspec.json.decode(text, type=dict[str, msgspec.Raw])
+        try:
+            said = msgspec.json.decode(text, type=dict[str, msgspec.Raw])
+        except (msgspec.DecodeError, UnicodeDecodeError):  # what is passed over may be anything
+            return MALFORMED
         others = [name for name in _OTHER_KINDS if name in said]
         has = f"has `{others[0]}` and" if others else "has"
-        return Rejection(number, "invalid", f"The line {has} no `bbox`: only boxes are read.", where)
+        return Fault("invalid", f"The line {has} no `bbox`: only boxes are read.")
     by_id = ": `schemaId` is not known here" if item.schema_id is not msgspec.UNSET else ""
-    return Rejection(number, "invalid", f"The line has no `name` of a class{by_id}.", f"{where}: name")
+    return Fault("invalid", f"The line has no `name` of a class{by_id}.", "name")

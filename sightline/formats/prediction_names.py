@@ -9,15 +9,16 @@ import msgspec
 import numpy as np
 
 from sightline.arrays import Longs
-from sightline.formats.faults import Rejection
-from sightline.formats.labelbox import DataRowName, named_rejections
+from sightline.formats.faults import MOST_KEPT, Rejections
+from sightline.formats.labelbox import uuid_said
+from sightline.formats.named_rows import NamedRow
 from sightline.formats.ndjson import LineReader, Lines, TypedLines
 from sightline.formats.uuids import NO_UUID, Octets, parse_uuids
 
 
 class _Line(msgspec.Struct, gc=False, rename="camel"):
     uuid: str
-    data_row: DataRowName | None = None
+    data_row: NamedRow | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,7 @@ class NameBlock:
     """(n, 16)."""
     line: Longs
     """Number of each line in the file, from 1."""
-    rejections: Sequence[Rejection]
+    rejections: Rejections
     lines: int
     """Lines of the file up to the end of this block."""
 
@@ -40,7 +41,8 @@ class PredictionNameReader:
 
     def __init__(self) -> None:
         self._lines = LineReader()
-        self._typed = TypedLines(_Line)
+        self._typed = TypedLines(_Line, uuid=uuid_said)
+        self._keep = MOST_KEPT
 
     @property
     def position(self) -> int:
@@ -58,12 +60,12 @@ class PredictionNameReader:
     def _block(self, lines: Lines) -> NameBlock:
         items: list[_Line] = []
         numbers: list[int] = []
-        rejections = self._typed.decode(lines, items, numbers).rejections
+        rejections = Rejections(self._keep)
+        self._typed.decode(lines, items, numbers, rejections)
         octets, _, wrong = parse_uuids([item.uuid for item in items])
         for place in np.flatnonzero(wrong).tolist():
-            rejections.append(Rejection(numbers[place], "invalid", NO_UUID, f"line {numbers[place]}: uuid"))
-        rejections.sort(key=lambda rejection: rejection.number)
-        rejections, _ = named_rejections(lines, rejections)
+            rejections.line(numbers[place], "invalid", NO_UUID, "uuid")
+        self._keep -= len(rejections.kept)
         right = np.flatnonzero(~wrong)
         rows = [items[place].data_row for place in right.tolist()]
         return NameBlock(

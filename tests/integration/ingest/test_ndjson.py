@@ -379,6 +379,8 @@ async def test_rows_that_the_truth_does_not_name_keep_theirs(world: World) -> No
         (line("b.jpg", uuid=UUIDS[0]), "duplicate_uuid"),
         (line("b.jpg", x="x" * (1 << 20)), "line_too_long"),
         ({"dataRow": {"globalKey": "b.jpg"}, "name": "car", "polygon": []}, "invalid"),
+        ({"relations": [{"globalKey": "a/a.jpg"}]} | line("b.jpg", box=(1, 2, -3, 4)), "negative_size"),
+        (b'{"dataRow": {"globalKey": "b.jpg"}, "name": "car", "\xff": 1}', "malformed"),
     ],
 )
 async def test_a_row_with_a_rejected_line_keeps_its_truth(world: World, bad: Any, code: str) -> None:
@@ -386,6 +388,16 @@ async def test_a_row_with_a_rejected_line_keeps_its_truth(world: World, bad: Any
     assert (job["accepted"], job["rejected"]) == (1, 2)
     assert sorted((number, code) for number, code, _ in told(job)) == [(2, "row_withheld"), (3, code)]
     assert list(await world.truths(job)) == ["ü.jpg"]
+
+
+@pytest.mark.parametrize("bad", [b"{", b'{"dataRow": {"id": "b.jpg"}, "name": "car"}', b'{"dataRow": {"globalK'])
+async def test_a_rejected_line_of_which_nobody_can_tell_the_row_is_warned_of(world: World, bad: bytes) -> None:
+    job = await world.truth(line("b.jpg"), bad, bad)
+    assert (job["accepted"], job["rejected"]) == (1, 2)
+    assert job["warnings"]["rows_may_be_incomplete"] == 2
+    assert (await world.truth(line("b.jpg"), line("b.jpg", box=(1, 2, -3, 4))))["warnings"][
+        "rows_may_be_incomplete"
+    ] == 0
 
 
 async def test_a_row_is_not_empty_and_annotated_at_once(world: World) -> None:

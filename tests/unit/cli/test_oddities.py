@@ -11,7 +11,13 @@ def test_what_there_is_none_of_is_not_said() -> None:
 
 @pytest.mark.parametrize(
     ("name", "said"),
-    [("zero_size", "no width"), ("outside_picture", "picture"), ("not_kept", "more than is kept"), ("new", "new")],
+    [
+        ("zero_size", "no width"),
+        ("outside_picture", "picture"),
+        ("not_kept", "more than is kept"),
+        ("rows_may_be_incomplete", "which rows"),
+        ("new", "new"),
+    ],
 )
 def test_each_is_counted_in_words(name: str, said: str) -> None:
     (line,) = oddities("truth", {name: 1200, "unknown_fields": 0})

@@ -115,20 +115,83 @@ def test_uuids_are_read_as_python_reads_them(texts: list[str | None]) -> None:
         assert found.tobytes() == (uuid.UUID(text).bytes if right and text else bytes(16))
 
 
-def test_rejected_lines_tell_their_row_and_their_uuid_as_far_as_they_can_be_read() -> None:
+def read_truth(*texts: bytes) -> list[AnnotationBlock]:
+    reader = AnnotationReader(finds_rows=True)
+    return [*reader.feed(b"\n".join(texts)), *reader.finish()]
+
+
+def test_rejected_lines_tell_their_uuid_as_far_as_they_can_be_read() -> None:
     id = "00000000-0000-0000-0000-00000000000A"
     texts = [
-        b'{"dataRow": {"globalKey": "b\\u00fc.jpg"}, "uuid": "%b", "bbox"' % id.encode(),
-        b'{"dataRow": {"globalKey": "long.jpg"}, "x": "' + b"x" * (1 << 20) + b'"}',
+        b'{"dataRow": {"globalKey": "b.jpg"}, "uuid": "%b", "bbox"' % id.encode(),
+        json.dumps(LINE | {"confidence": 2, "uuid": id}).encode(),
+        json.dumps(LINE | {"confidence": 2, "uuid": "seven"}).encode(),
         b'{"dataRow": {"globalKey": 7}}',
     ]
-    (block,) = [block for block in read(b"\n".join(texts), 1 << 30) if block.rejections][:1] or [None]
-    assert block is not None
-    blocks = read(b"\n".join(texts), 1 << 16)
-    keys = {number: key for block in blocks for number, key in block.rejected_keys.items()}
-    assert keys == {1: "bü.jpg", 2: "long.jpg"}
-    uuids = {r.number: r.uuid for block in blocks for r in block.rejections}
-    assert uuids == {1: id.lower(), 2: "", 3: ""}
+    uuids = {r.number: r.uuid for block in read(b"\n".join(texts), 1 << 16) for r in block.rejections}
+    assert uuids == {1: id.lower(), 2: id.lower(), 3: "", 4: ""}
+
+
+BAD = b'"name": "car", "bbox": {"top": 1, "left": 1, "width": -5, "height": 5}'
+LATE = b'{"x": "%b", "dataRow": {"globalKey": "a"}}' % (b"x" * (1 << 20))
+
+
+@pytest.mark.parametrize(
+    ("text", "rows"),
+    [
+        (b'{"dataRow": {"globalKey": "b\\u00fc"}, "bbox"', {"bü"}),
+        (b'{"dataRow": {"global\\u004bey": "a"}, ' + BAD + b"}", {"a"}),
+        (b'{"dataRow": {"global\\u004bey": "a"}, ' + BAD, {"a"}),
+        (b'{"relations": [{"globalKey": "b"}], "dataRow": {"globalKey": "a"}, ' + BAD + b"}", {"a"}),
+        (b'{"relations": [{"globalKey": "b"}], "dataRow": {"globalKey": "a"}, ' + BAD, {"a"}),
+        (b'{"dataRow": {"globalKey": "b", "globalKey": "a"}, ' + BAD + b"}", {"a"}),
+        (b'{"dataRow": {"globalKey": "b"}, "dataRow": {"globalKey": "a"}, ' + BAD + b"}", {"a"}),
+        (b'{"dataRow": {"globalKey": "b"}}{"dataRow": {"id": {}, "globalKey": "a"}, ' + BAD + b"}", {"a", "b"}),
+        (b'[{"dataRow": {"globalKey": "a"}, ' + BAD + b"}]", {"a"}),
+        (b'{"note": "\\"dataRow\\": {\\"globalKey\\": \\"b\\"", "dataRow": {"globalKey": "a"}, "x": NaN}', {"a"}),
+        (b'{"dataRow": {"globalKey": "long"}, "x": "' + b"x" * (1 << 20) + b'"}', {"long"}),
+        (b'{"dataRow": {"globalKey": "a"}, "bbox": null, "\xff": 1}', {"a"}),
+        (b'{"dataRow": {"globalKey": "a"}, "empty": true, "name": "car"}', {"a"}),
+        (LATE, set()),
+        (b'{"dataRow": {"globalK', set()),
+        (b'{"dataRow": {"id": "a"}, ' + BAD + b"}", set()),
+        (b'{"dataRow": {"globalKey": 7}, ' + BAD + b"}", set()),
+        (b"{'dataRow': {'globalKey': 'a'}}", set()),
+        (b"[" * 5_000, set()),
+        (b"}]:" * 100, set()),
+        (b"{}", set()),
+        (b'"\\', set()),
+    ],
+)
+def test_rejected_lines_tell_their_rows_or_that_nobody_can(text: bytes, rows: set[str]) -> None:
+    blocks = read_truth(json.dumps(LINE).encode(), text, text)
+    assert {key for block in blocks for key in block.rejected_keys} == rows
+    assert sum(block.of_no_row for block in blocks) == (0 if rows else 2)
+    assert [rejection.number for block in blocks for rejection in block.rejections] == [2, 3]
+
+
+@pytest.mark.parametrize("text", [b'{"dataRow"' + b'\\"' * 400_000, b'{"a":"' * 200_000, b'{"dataRow":{' * 90_000])
+def test_what_is_no_json_is_read_in_one_go(text: bytes) -> None:
+    (block,) = read_truth(text)
+    assert block.of_no_row == 1
+
+
+def test_many_rejections_are_counted_and_the_first_are_kept() -> None:
+    reader = AnnotationReader()
+    blocks = [*reader.feed(b"{}\n1\n\n" * 150_000), *reader.finish()]
+    kept = [rejection for block in blocks for rejection in block.rejections]
+    assert (len(kept), kept[0].number, kept[-1].number) == (100_000, 1, 149_999)
+    assert sum(block.rejections.count for block in blocks) == 300_000
+    assert blocks[-1].lines == 450_000
+
+
+@pytest.mark.parametrize("more", [b'"name": "car", "\xff": 1', b'"polygon": [], "n\xf6te": 1'])
+def test_a_line_of_another_encoding_is_rejected_alone(more: bytes) -> None:
+    good = json.dumps(LINE).encode()
+    blocks = read(b"\n".join((good, b'{"dataRow": {"globalKey": "a"}, %b}' % more, good)), 1 << 16)
+    rejected = [(rejection.number, rejection.code) for block in blocks for rejection in block.rejections]
+    assert rejected == [(2, "malformed")]
+    assert sum(map(len, blocks)) == 2
 
 
 def test_columns_of_nothing_have_their_shapes() -> None:
@@ -170,6 +233,7 @@ def test_lines_with_unknown_fields_are_taken_and_counted(broken: list[bytes]) ->
         ({"dataRow": {"globalKey": 7}}, "line 1: dataRow.globalKey", "text"),
         ({"name": 3}, "line 1: name", "no text"),
         ({"uuid": 3}, "line 1: uuid", "hexadecimal"),
+        ({"bbox": None, "polygon": []}, "line 1", "`polygon` and no `bbox`"),
     ],
 )
 def test_what_a_line_should_say_is_told_in_words(changed: dict[str, Any], where: str, said: str) -> None:
