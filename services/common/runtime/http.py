@@ -9,7 +9,7 @@ from collections.abc import Callable, Generator, MutableMapping, Sequence
 from typing import Any
 
 import uvicorn
-from fastapi import APIRouter, FastAPI, Response
+from fastapi import APIRouter, Depends, FastAPI, Response
 from fastapi.responses import JSONResponse
 from fastapi_offline import FastAPIOffline
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -22,6 +22,7 @@ from services.common.runtime import errors, telemetry
 from services.common.runtime.body_limit import BodyLimit
 from services.common.runtime.errors import Problem
 from services.common.runtime.health import Health
+from services.common.runtime.query_names import refuse_unknown_names
 from services.common.runtime.same_origin import SameOrigin
 from services.common.runtime.settings import Settings
 from services.common.runtime.tracing import Tracing
@@ -134,7 +135,12 @@ def http_app(
 
     `describe` puts the last touches on it; `hosts` are names, besides loopback, that it goes by.
     """
-    app = FastAPIOffline(title=f"Sightline {name}", version=sightline.__version__, redoc_url=None)
+    app = FastAPIOffline(
+        title=f"Sightline {name}",
+        version=sightline.__version__,
+        redoc_url=None,
+        dependencies=[Depends(refuse_unknown_names)],
+    )
     errors.install(app)
 
     for outage in (*OUTAGES, LogError):

@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import FileResponse, StreamingResponse
 
+from services.common.runtime.query_names import OPEN
 from services.query import documentation, thumbnails
 from services.query.answers import Page
 from services.query.bulk.ground_truth import ground_truth
@@ -35,7 +36,12 @@ def rows_of_datasets(sources: Sources) -> APIRouter:
     router = APIRouter(prefix="/v1", responses=documentation.PROBLEMS, route_class=KeyedRoute)
     reads = sources.reads
 
-    @router.get("/datasets/{dataset_id}/data-rows", response_model=Page[data_rows.DataRow], tags=["rows"])
+    @router.get(
+        "/datasets/{dataset_id}/data-rows",
+        response_model=Page[data_rows.DataRow],
+        tags=["rows"],
+        openapi_extra={OPEN: ["metadata."]},
+    )
     async def list_data_rows(
         request: Request,
         dataset_id: DatasetId,
