@@ -7,12 +7,28 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from sightline.wire.events.v1.markers_pb2 import MARKER_SOURCE_DATA_ROWS, Marker
+from services.common.eventlog.topics import CATALOG, DATA_ROWS, GROUND_TRUTH
+from sightline.wire.events.v1.markers_pb2 import (
+    MARKER_SOURCE_DATA_ROWS,
+    MARKER_SOURCE_GROUND_TRUTH,
+    MARKER_SOURCE_UNSPECIFIED,
+    Marker,
+    MarkerSource,
+)
+
+SOURCES: Mapping[str, MarkerSource] = {
+    CATALOG: MARKER_SOURCE_UNSPECIFIED,
+    DATA_ROWS: MARKER_SOURCE_DATA_ROWS,
+    GROUND_TRUTH: MARKER_SOURCE_GROUND_TRUTH,
+}
+"""How a marker names the topic that it was decided in."""
+
+_STREAMS = {source: "" if topic == CATALOG else f"<{topic}" for topic, source in SOURCES.items()}
 
 
 def marker_stream(topic: str, marker: Marker) -> str:
     """Markers that come in the order of their places at the source: those of one source in one topic."""
-    return f"{topic}<data-rows" if marker.source == MARKER_SOURCE_DATA_ROWS else topic
+    return f"{topic}{_STREAMS.get(marker.source, '')}"
 
 
 def passed(markers: Mapping[str, int], topic: str, marker: Marker) -> bool:

@@ -58,6 +58,8 @@ class TruthBook:
         self._stored: dict[str, Document] = {}
         self._general: list[Write] = []
         self._changed: dict[str, Truth | None] = {}
+        self.copied = 0
+        """Bytes of truth that are written again, though no event holds them."""
         for document in documents:
             known = self._stored.get(document["_id"])
             if known is None or "boxes" not in known:
@@ -77,23 +79,26 @@ class TruthBook:
         """Put the truth of a row into the draft. `delivery` is what completed it."""
         event = delivery.event
         said = event.ground_truth_replaced
-        self._close(row, draft)
         document: dict[str, Any] = {
-            "_id": f"{row}@{draft.version}",
             "row": row,
             "project_id": event.project_id,
             "dataset_id": said.dataset_id,
             "global_key": said.global_key,
             "partition": self._partition,
-            "from": draft.version,
-            "to": None,
             "ordinal": said.ordinal if said.HasField("ordinal") else None,
             "import_id": said.import_id,
             **columns,
         }
-        truth = Truth(document["_id"], row, draft.version, None, said.import_id, document, new=True)
-        self._rows.setdefault(row, []).append(truth)
-        self._changed[truth.id] = truth
+        self._put(row, document, draft)
+
+    def order(self, row: str, ordinal: int | None, draft: Draft) -> bool:
+        """Give the truth of a row another ordinal in the draft. Returns whether that changes anything."""
+        truth = self.at(row, draft.version)
+        if truth is None or truth.document["ordinal"] == ordinal:
+            return False
+        self.copied += sum(len(column) for column in truth.document.values() if isinstance(column, bytes))
+        self._put(row, {**truth.document, "ordinal": ordinal}, draft)
+        return True
 
     def remove(self, row: str, draft: Draft) -> None:
         """The row is no longer labelled in the draft."""
@@ -162,6 +167,14 @@ class TruthBook:
             else:
                 writes.append(UpdateMany(TRUTHS, {"_id": id}, {"$set": {"to": truth.until}}))
         return writes
+
+    def _put(self, row: str, document: Document, draft: Draft) -> None:
+        """From the draft on this is the truth of a row."""
+        self._close(row, draft)
+        id = f"{row}@{draft.version}"
+        document = {**document, "_id": id, "from": draft.version, "to": None}
+        self._changed[id] = truth = Truth(id, row, draft.version, None, document["import_id"], document, new=True)
+        self._rows.setdefault(row, []).append(truth)
 
     def _close(self, row: str, draft: Draft) -> None:
         """End the open truth of a row before the draft. (What is known in summary was ended by a general write.)"""

@@ -11,6 +11,7 @@ from services.common.documents import Delete, DeleteMany, Read, Replace, State, 
 from services.common.eventlog.handling import Batch, Delivery, Handler, Outcome, Outgoing, PassedOver, Refused
 from services.common.eventlog.placement import partitions_of
 from services.common.eventlog.topics import GROUND_TRUTH, PREDICTIONS, RUN_TOUCHED, SCHEMA_VERSION, row_key
+from services.common.markers import SOURCES
 from services.common.readmodel import collections
 from services.common.row_checks import Invalid, checked_row, truth_faults
 from services.common.splits import SPLIT_NAMES
@@ -22,7 +23,7 @@ from sightline.wire.events.v1.data_rows_pb2 import DataRowDeleted, DataRowUpsert
 from sightline.wire.events.v1.event_pb2 import Event
 from sightline.wire.events.v1.ground_truth_pb2 import GroundTruthRemoved, GroundTruthReplaced
 from sightline.wire.events.v1.imports_pb2 import ImportEnded
-from sightline.wire.events.v1.markers_pb2 import MARKER_SOURCE_DATA_ROWS, Marker, RowDeleted
+from sightline.wire.events.v1.markers_pb2 import Marker, RowDeleted, RowOrdered
 from sightline.wire.events.v1.runs_pb2 import RunTouched
 
 ROWS_GROUP = "ingest.rows"
@@ -126,6 +127,9 @@ class RowsHandler(Handler):
                 case "marker" if event.marker.HasField("row_deleted"):
                     gone = event.marker.row_deleted
                     keys.add(row_key(event.project_id, gone.dataset_id, gone.global_key))
+                case "marker" if event.marker.HasField("row_ordered"):
+                    moved = event.marker.row_ordered
+                    keys.add(row_key(event.project_id, moved.dataset_id, moved.global_key))
                 case "import_ended" if event.import_ended.unlabel_others:
                     ended.append((event.project_id, event.import_ended))
                 case _:
@@ -227,6 +231,7 @@ class _Work:
             row["metadata"] = _metadata(said.metadata_json)
         self._rows.put(row)
         self._split_changed(delivery, project_id, said.dataset_id, before["split"], row["split"])
+        self._put_in_order(delivery, row, moved=before["known"] and before["ordinal"] != row["ordinal"])
 
     def delete(self, delivery: Delivery, said: DataRowDeleted) -> None:
         """Delete a row: what is said of it here, truth and predictions by markers in their topics."""
@@ -235,7 +240,7 @@ class _Work:
         self._rows.put({**row, **_UNKNOWN})
         self._split_changed(delivery, project_id, said.dataset_id, row["split"], UNASSIGNED)
         deleted = RowDeleted(dataset_id=said.dataset_id, global_key=said.global_key)
-        marker = Marker(source_offset=delivery.offset, source=MARKER_SOURCE_DATA_ROWS, row_deleted=deleted)
+        marker = Marker(source_offset=delivery.offset, source=SOURCES[delivery.topic], row_deleted=deleted)
         for topic in (GROUND_TRUTH, PREDICTIONS):
             event = _derived(delivery, f"{delivery.event.event_id}/{topic}")
             event.marker.CopyFrom(marker)
@@ -250,7 +255,7 @@ class _Work:
             whole = fault is not None or come.complete
             self._memory = self._memory.with_chunks(delivery.key, None if whole else come)
             if fault is None and come.complete:
-                self._put_label(delivery.event.project_id, said)
+                self._put_label(delivery, said)
         if fault is not None:
             raise Invalid(fault)
 
@@ -288,6 +293,14 @@ class _Work:
                 gone = marker.row_deleted
                 row = self._rows.get(project_id, gone.dataset_id, gone.global_key)
                 self._rows.put({**row, "labelled": []})
+            case "row_ordered":
+                said = marker.row_ordered
+                row = self._rows.get(project_id, said.dataset_id, said.global_key)
+                ordinal = said.ordinal if said.HasField("ordinal") else None
+                draft = self._memory.draft(said.dataset_id)
+                row = {**row, "labelled": _ordered(row["labelled"], draft, ordinal)}
+                self._rows.put(row)
+                self._put_in_order(delivery, row)
             case _:
                 pass
 
@@ -300,14 +313,30 @@ class _Work:
         events = [*self._markers, *self._touches()]
         return Outcome(writes, events, refused, self._memory, passed_over=self._passed_over)
 
-    def _put_label(self, project_id: str, said: GroundTruthReplaced) -> None:
-        row = self._rows.get(project_id, said.dataset_id, said.global_key)
-        if said.only_unlabelled and any(interval["to"] is None for interval in row["labelled"]):
+    def _put_label(self, delivery: Delivery, said: GroundTruthReplaced) -> None:
+        row = self._rows.get(delivery.event.project_id, said.dataset_id, said.global_key)
+        if said.only_unlabelled and _open(row["labelled"]) is not None:
             return
         draft = self._memory.draft(said.dataset_id)
         ordinal = said.ordinal if said.HasField("ordinal") else None
         opened = {"from": draft, "to": None, "ordinal": ordinal, "import_id": said.import_id or None}
-        self._rows.put({**row, "labelled": [*_closed(row["labelled"], draft), opened]})
+        row = {**row, "labelled": [*_closed(row["labelled"], draft), opened]}
+        self._rows.put(row)
+        self._put_in_order(delivery, row)
+
+    def _put_in_order(self, cause: Delivery, row: Fields, *, moved: bool = False) -> None:
+        """See to it that the draft's truth of a known row has the row's ordinal. `moved`: that was another one before.
+
+        It is told among truth and commits, and done when that comes back: so who was first is clear there, on a replay
+        too. A row that moves is told though its truth be in place: what was told before may be on its way.
+        """
+        there = _open(row["labelled"])
+        if not row["known"] or there is None or (there["ordinal"] == row["ordinal"] and not moved):
+            return
+        ordered = RowOrdered(dataset_id=row["dataset_id"], global_key=row["global_key"], ordinal=row["ordinal"])
+        event = _derived(cause, f"{ROWS_GROUP}/{self._partition}/{cause.topic}/{cause.offset}/order")
+        event.marker.CopyFrom(Marker(source_offset=cause.offset, source=SOURCES[cause.topic], row_ordered=ordered))
+        self._markers.append(Outgoing(GROUND_TRUTH, row["_id"], event, self._partition))
 
     def _split_changed(self, cause: Delivery, project_id: str, dataset_id: str, before: str, after: str) -> None:
         """Wake the owners of runs whose scope has another row now, or one less."""
@@ -361,6 +390,19 @@ def _metadata(text: bytes) -> Fields:
     if fault := json_fault(metadata):
         raise Invalid(f"the metadata can't be kept: {fault}")
     return cast(Fields, metadata)
+
+
+def _open(labelled: Sequence[Fields]) -> Fields | None:
+    """The interval that holds in the draft."""
+    return next((interval for interval in labelled if interval["to"] is None), None)
+
+
+def _ordered(labelled: Sequence[Fields], draft: int, ordinal: int | None) -> list[Fields]:
+    """Intervals with another ordinal in the draft, if they reach so far."""
+    there = _open(labelled)
+    if there is None or there["ordinal"] == ordinal:
+        return list(labelled)
+    return [*_closed(labelled, draft), {**there, "from": draft, "ordinal": ordinal}]
 
 
 def _closed(labelled: Sequence[Fields], draft: int) -> list[Fields]:

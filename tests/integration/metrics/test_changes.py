@@ -76,7 +76,7 @@ async def test_any_order_of_the_steps(world: Any, order: tuple[str, ...]) -> Non
     truths, predictions = said_by(files)
     steps = {
         "truth": ([*truths], [ended("imp_t", unlabel_others=True), committed(1, 10)]),
-        "rows": ([data_row(f"{image['id']}.jpg") for image in files[0]["images"]], []),
+        "rows": ([data_row(f"{image['id']}.jpg", ordinal=image["id"]) for image in files[0]["images"]], []),
         "run": ([], [created("run_a", 1, 20)]),
         "said": ([*predictions], [ended("imp_p", run="run_a")]),
     }
@@ -146,7 +146,7 @@ async def test_trace_8_rows_deleted_while_their_predictions_come(world: Any) -> 
     gone, again = set(images[:8]), set(images[:4])
     async with world.running(accepting=True):
         await world.mark(created("run_a", 1, 20))
-        await world.say(*(data_row(f"{image}.jpg") for image in images), *truths)
+        await world.say(*(data_row(f"{image}.jpg", ordinal=image) for image in images), *truths)
         for start in range(0, len(predictions), 5):
             await world.say(*predictions[start : start + 5])
             if start == 10:
@@ -219,7 +219,7 @@ async def made_with_splits(world: Any, files: Files, **runs: list[int]) -> dict[
     splits = {"training": SPLIT_TRAINING, "validation": SPLIT_VALIDATION, "test": SPLIT_TEST}
     images = [image["id"] for image in files[0]["images"]]
     members = {name: set(images[i::3]) for i, name in enumerate(splits)}
-    rows = [data_row(f"{image}.jpg", split=splits[name]) for name, of in members.items() for image in of]
+    rows = [data_row(f"{image}.jpg", ordinal=image, split=splits[name]) for name, of in members.items() for image in of]
     markers = [created(run, 1, 20 + i, splits=scope) for i, (run, scope) in enumerate(runs.items())]
     truths, predictions = said_by(files)
     await world.mark(*markers)

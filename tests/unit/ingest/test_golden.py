@@ -209,3 +209,23 @@ def test_rows_understand_what_they_read(rows: Any) -> None:
     row = rows.store.collections["data_rows"][key]
     assert (row["width"], row["split"], row["metadata"]) == (640, "validation", {"light": "dusk", "density": 0.5})
     assert [(i["from"], i["to"], i["ordinal"]) for i in row["labelled"]] == [(1, 2, -7), (2, None, -7)]
+
+
+@pytest.mark.parametrize(
+    ("cause", "name"), [(DATA_ROWS, "marker_row_ordered"), (GROUND_TRUTH, "marker_row_ordered_cleared")]
+)
+def test_rows_tell_the_order_of_truth(rows: Any, cause: str, name: str) -> None:
+    """A row moves after its truth came; truth says a place that its row doesn't have."""
+    key = row_key("default", "ds_golden", KEY)
+    truth, row = golden("ground_truth_replaced"), golden("data_row_upserted")
+    if cause == DATA_ROWS:
+        truth.ground_truth_replaced.ordinal = 1
+        rows.apply((GROUND_TRUTH, key, truth))
+    else:
+        row.data_row_upserted.ClearField("ordinal")
+        rows.apply((DATA_ROWS, key, row))
+    rows.offsets[cause] = 41
+    outcome = rows.apply((cause, key, row if cause == DATA_ROWS else truth))
+    assert [(out.topic, out.key, out.partition) for out in outcome.events] == [(GROUND_TRUTH, key, 0)]
+    assert outcome.events[0].event.marker == golden(name).marker
+    assert not rows.apply((GROUND_TRUTH, key, golden(name))).refused

@@ -21,6 +21,7 @@ from sightline.wire.events.v1.markers_pb2 import (
     ImportFailed,
     Marker,
     RowDeleted,
+    RowOrdered,
     RunCreated,
     RunReopened,
     RunsDeleted,
@@ -179,6 +180,11 @@ def row_deleted(key: str, source: int, dataset=DATASET) -> Event:
     return event(marker=Marker(source_offset=source, source=MARKER_SOURCE_DATA_ROWS, row_deleted=gone))
 
 
+def row_ordered(key: str, ordinal: int | None, source: int, dataset=DATASET) -> Event:
+    moved = RowOrdered(dataset_id=dataset, global_key=key, ordinal=ordinal)
+    return event(marker=Marker(source_offset=source, source=MARKER_SOURCE_DATA_ROWS, row_ordered=moved))
+
+
 def data_row(key: str, dataset=DATASET, **said) -> Event:
     return event(data_row_upserted=DataRowUpserted(dataset_id=dataset, global_key=key, **said))
 
@@ -198,8 +204,8 @@ def uuid(number: int) -> bytes:
 
 def key_of(said: Event) -> str:
     payload = getattr(said, said.WhichOneof("payload"))
-    if said.marker.HasField("row_deleted"):
-        payload = said.marker.row_deleted
+    if what := said.marker.WhichOneof("what"):
+        payload = getattr(said.marker, what)
     if hasattr(payload, "global_key"):
         return row_key(said.project_id, payload.dataset_id, payload.global_key)
     return said.project_id

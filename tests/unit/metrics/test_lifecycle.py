@@ -29,6 +29,7 @@ from tests.unit.metrics.saying import (
     removed,
     reopened,
     row_deleted,
+    row_ordered,
     runs_deleted,
     sealed,
     truth,
@@ -176,6 +177,20 @@ def test_truth_changed_later_is_paired_for_runs_of_the_draft_alone() -> None:
     )
     chosen = {d["run_id"]: np.frombuffer(d["pair_predictions"], "<i4") for d in end.store["run_rows"].values()}
     assert {run: found.tolist() for run, found in chosen.items()} == {"run_a": [0], "run_b": [1], "run_c": [1]}
+
+
+def test_a_row_that_moves_touches_the_runs_of_the_draft_and_pairs_nothing_again() -> None:
+    partition = Partition()
+    partition.feed(told(GROUND_TRUTH, [truth(KEY, TRUTH, ordinal=1), committed(1, 8)]))
+    runs = [created("run_a", 1, 5), created("run_b", 2, 6), created("run_c", 3, 7)]
+    partition.feed(told(PREDICTIONS, [*runs, upsert(KEY, "run_b", FOUND)]))
+    stored, count = dict(partition.store["run_rows"]), len(partition.touched())
+    for said in (row_ordered(KEY, 4, 1), row_ordered(KEY, 4, 2), row_ordered(OTHER, 4, 3), row_ordered(KEY, 5, 1)):
+        partition.feed(told(GROUND_TRUTH, [said]))
+    assert partition.touched()[count:] == [("run_b", False), ("run_c", False)]
+    assert partition.store["run_rows"] == stored
+    assert spans(partition) == {(KEY, 1, 2), (KEY, 2, None)}
+    assert partition.outcomes[-1].passed_over == {"repeat": 1}
 
 
 # Versions
@@ -378,3 +393,15 @@ def test_a_batch_that_deletes_more_than_a_transaction_holds_is_halved(monkeypatc
     for one in deletions:
         partition.feed([one])
     assert not partition.store["run_rows"]
+
+
+def test_a_batch_that_moves_more_truth_than_a_transaction_holds_is_halved(monkeypatch: pytest.MonkeyPatch) -> None:
+    partition = Partition()
+    partition.feed(told(GROUND_TRUTH, [truth(KEY, TRUTH, ordinal=1), truth(OTHER, TRUTH, ordinal=1)]))
+    monkeypatch.setattr("services.metrics.handlers.BATCH_BYTES", 100)
+    moves = told(GROUND_TRUTH, [row_ordered(KEY, 2, 1), row_ordered(OTHER, None, 2)])
+    with pytest.raises(TooMuch):
+        partition.feed(moves)
+    for one in moves:
+        partition.feed([one])
+    assert {d["global_key"]: d["ordinal"] for d in partition.store["truths"].values()} == {KEY: 2, OTHER: None}

@@ -25,33 +25,35 @@ _sym_db = _symbol_database.Default()
 from sightline.wire.events.v1 import data_rows_pb2 as sightline_dot_events_dot_v1_dot_data__rows__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!sightline/events/v1/markers.proto\x12\x13sightline.events.v1\x1a#sightline/events/v1/data_rows.proto\"\xf4\x04\n\x06Marker\x12\x15\n\rsource_offset\x18\x01 \x01(\x03\x12\x31\n\x06source\x18\x04 \x01(\x0e\x32!.sightline.events.v1.MarkerSource\x12\x36\n\x0brun_created\x18\x02 \x01(\x0b\x32\x1f.sightline.events.v1.RunCreatedH\x00\x12\x42\n\x11version_committed\x18\x03 \x01(\x0b\x32%.sightline.events.v1.VersionCommittedH\x00\x12\x34\n\nrun_sealed\x18\x05 \x01(\x0b\x32\x1e.sightline.events.v1.RunSealedH\x00\x12\x38\n\x0crun_reopened\x18\x06 \x01(\x0b\x32 .sightline.events.v1.RunReopenedH\x00\x12\x38\n\x0cruns_deleted\x18\x07 \x01(\x0b\x32 .sightline.events.v1.RunsDeletedH\x00\x12>\n\x0fversion_deleted\x18\x08 \x01(\x0b\x32#.sightline.events.v1.VersionDeletedH\x00\x12>\n\x0f\x64\x61taset_deleted\x18\t \x01(\x0b\x32#.sightline.events.v1.DatasetDeletedH\x00\x12\x36\n\x0brow_deleted\x18\n \x01(\x0b\x32\x1f.sightline.events.v1.RowDeletedH\x00\x12:\n\rimport_failed\x18\x0b \x01(\x0b\x32!.sightline.events.v1.ImportFailedH\x00\x42\x06\n\x04what\"\xa9\x01\n\nRunCreated\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x12\n\ndataset_id\x18\x02 \x01(\t\x12\x17\n\x0f\x64\x61taset_version\x18\x03 \x01(\r\x12\x18\n\x10highest_class_id\x18\x04 \x01(\r\x12*\n\x06splits\x18\x05 \x03(\x0e\x32\x1a.sightline.events.v1.Split\x12\x18\n\x10\x61\x63\x63\x65pts_new_rows\x18\x06 \x01(\x08\"?\n\x10VersionCommitted\x12\x12\n\ndataset_id\x18\x01 \x01(\t\x12\x17\n\x0f\x64\x61taset_version\x18\x02 \x01(\r\"\x1b\n\tRunSealed\x12\x0e\n\x06run_id\x18\x01 \x01(\t\"\x1d\n\x0bRunReopened\x12\x0e\n\x06run_id\x18\x01 \x01(\t\"6\n\x0bRunsDeleted\x12\x0f\n\x07run_ids\x18\x01 \x03(\t\x12\x16\n\x0e\x66\x61iled_imports\x18\x02 \x03(\t\"f\n\x0eVersionDeleted\x12\x12\n\ndataset_id\x18\x01 \x01(\t\x12\x17\n\x0f\x64\x61taset_version\x18\x02 \x01(\r\x12\x0f\n\x07run_ids\x18\x03 \x03(\t\x12\x16\n\x0e\x66\x61iled_imports\x18\x04 \x03(\t\"5\n\x0e\x44\x61tasetDeleted\x12\x12\n\ndataset_id\x18\x01 \x01(\t\x12\x0f\n\x07run_ids\x18\x02 \x03(\t\"4\n\nRowDeleted\x12\x12\n\ndataset_id\x18\x01 \x01(\t\x12\x12\n\nglobal_key\x18\x02 \x01(\t\"E\n\x0cImportFailed\x12\x11\n\timport_id\x18\x01 \x01(\t\x12\x12\n\ndataset_id\x18\x02 \x01(\t\x12\x0e\n\x06run_id\x18\x03 \x01(\t*J\n\x0cMarkerSource\x12\x1d\n\x19MARKER_SOURCE_UNSPECIFIED\x10\x00\x12\x1b\n\x17MARKER_SOURCE_DATA_ROWS\x10\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!sightline/events/v1/markers.proto\x12\x13sightline.events.v1\x1a#sightline/events/v1/data_rows.proto\"\xac\x05\n\x06Marker\x12\x15\n\rsource_offset\x18\x01 \x01(\x03\x12\x31\n\x06source\x18\x04 \x01(\x0e\x32!.sightline.events.v1.MarkerSource\x12\x36\n\x0brun_created\x18\x02 \x01(\x0b\x32\x1f.sightline.events.v1.RunCreatedH\x00\x12\x42\n\x11version_committed\x18\x03 \x01(\x0b\x32%.sightline.events.v1.VersionCommittedH\x00\x12\x34\n\nrun_sealed\x18\x05 \x01(\x0b\x32\x1e.sightline.events.v1.RunSealedH\x00\x12\x38\n\x0crun_reopened\x18\x06 \x01(\x0b\x32 .sightline.events.v1.RunReopenedH\x00\x12\x38\n\x0cruns_deleted\x18\x07 \x01(\x0b\x32 .sightline.events.v1.RunsDeletedH\x00\x12>\n\x0fversion_deleted\x18\x08 \x01(\x0b\x32#.sightline.events.v1.VersionDeletedH\x00\x12>\n\x0f\x64\x61taset_deleted\x18\t \x01(\x0b\x32#.sightline.events.v1.DatasetDeletedH\x00\x12\x36\n\x0brow_deleted\x18\n \x01(\x0b\x32\x1f.sightline.events.v1.RowDeletedH\x00\x12:\n\rimport_failed\x18\x0b \x01(\x0b\x32!.sightline.events.v1.ImportFailedH\x00\x12\x36\n\x0brow_ordered\x18\x0c \x01(\x0b\x32\x1f.sightline.events.v1.RowOrderedH\x00\x42\x06\n\x04what\"\xa9\x01\n\nRunCreated\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x12\n\ndataset_id\x18\x02 \x01(\t\x12\x17\n\x0f\x64\x61taset_version\x18\x03 \x01(\r\x12\x18\n\x10highest_class_id\x18\x04 \x01(\r\x12*\n\x06splits\x18\x05 \x03(\x0e\x32\x1a.sightline.events.v1.Split\x12\x18\n\x10\x61\x63\x63\x65pts_new_rows\x18\x06 \x01(\x08\"?\n\x10VersionCommitted\x12\x12\n\ndataset_id\x18\x01 \x01(\t\x12\x17\n\x0f\x64\x61taset_version\x18\x02 \x01(\r\"\x1b\n\tRunSealed\x12\x0e\n\x06run_id\x18\x01 \x01(\t\"\x1d\n\x0bRunReopened\x12\x0e\n\x06run_id\x18\x01 \x01(\t\"6\n\x0bRunsDeleted\x12\x0f\n\x07run_ids\x18\x01 \x03(\t\x12\x16\n\x0e\x66\x61iled_imports\x18\x02 \x03(\t\"f\n\x0eVersionDeleted\x12\x12\n\ndataset_id\x18\x01 \x01(\t\x12\x17\n\x0f\x64\x61taset_version\x18\x02 \x01(\r\x12\x0f\n\x07run_ids\x18\x03 \x03(\t\x12\x16\n\x0e\x66\x61iled_imports\x18\x04 \x03(\t\"5\n\x0e\x44\x61tasetDeleted\x12\x12\n\ndataset_id\x18\x01 \x01(\t\x12\x0f\n\x07run_ids\x18\x02 \x03(\t\"4\n\nRowDeleted\x12\x12\n\ndataset_id\x18\x01 \x01(\t\x12\x12\n\nglobal_key\x18\x02 \x01(\t\"V\n\nRowOrdered\x12\x12\n\ndataset_id\x18\x01 \x01(\t\x12\x12\n\nglobal_key\x18\x02 \x01(\t\x12\x14\n\x07ordinal\x18\x03 \x01(\x03H\x00\x88\x01\x01\x42\n\n\x08_ordinal\"E\n\x0cImportFailed\x12\x11\n\timport_id\x18\x01 \x01(\t\x12\x12\n\ndataset_id\x18\x02 \x01(\t\x12\x0e\n\x06run_id\x18\x03 \x01(\t*j\n\x0cMarkerSource\x12\x1d\n\x19MARKER_SOURCE_UNSPECIFIED\x10\x00\x12\x1b\n\x17MARKER_SOURCE_DATA_ROWS\x10\x01\x12\x1e\n\x1aMARKER_SOURCE_GROUND_TRUTH\x10\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'sightline.events.v1.markers_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_MARKERSOURCE']._serialized_start=1363
-  _globals['_MARKERSOURCE']._serialized_end=1437
+  _globals['_MARKERSOURCE']._serialized_start=1507
+  _globals['_MARKERSOURCE']._serialized_end=1613
   _globals['_MARKER']._serialized_start=96
-  _globals['_MARKER']._serialized_end=724
-  _globals['_RUNCREATED']._serialized_start=727
-  _globals['_RUNCREATED']._serialized_end=896
-  _globals['_VERSIONCOMMITTED']._serialized_start=898
-  _globals['_VERSIONCOMMITTED']._serialized_end=961
-  _globals['_RUNSEALED']._serialized_start=963
-  _globals['_RUNSEALED']._serialized_end=990
-  _globals['_RUNREOPENED']._serialized_start=992
-  _globals['_RUNREOPENED']._serialized_end=1021
-  _globals['_RUNSDELETED']._serialized_start=1023
-  _globals['_RUNSDELETED']._serialized_end=1077
-  _globals['_VERSIONDELETED']._serialized_start=1079
-  _globals['_VERSIONDELETED']._serialized_end=1181
-  _globals['_DATASETDELETED']._serialized_start=1183
-  _globals['_DATASETDELETED']._serialized_end=1236
-  _globals['_ROWDELETED']._serialized_start=1238
-  _globals['_ROWDELETED']._serialized_end=1290
-  _globals['_IMPORTFAILED']._serialized_start=1292
-  _globals['_IMPORTFAILED']._serialized_end=1361
+  _globals['_MARKER']._serialized_end=780
+  _globals['_RUNCREATED']._serialized_start=783
+  _globals['_RUNCREATED']._serialized_end=952
+  _globals['_VERSIONCOMMITTED']._serialized_start=954
+  _globals['_VERSIONCOMMITTED']._serialized_end=1017
+  _globals['_RUNSEALED']._serialized_start=1019
+  _globals['_RUNSEALED']._serialized_end=1046
+  _globals['_RUNREOPENED']._serialized_start=1048
+  _globals['_RUNREOPENED']._serialized_end=1077
+  _globals['_RUNSDELETED']._serialized_start=1079
+  _globals['_RUNSDELETED']._serialized_end=1133
+  _globals['_VERSIONDELETED']._serialized_start=1135
+  _globals['_VERSIONDELETED']._serialized_end=1237
+  _globals['_DATASETDELETED']._serialized_start=1239
+  _globals['_DATASETDELETED']._serialized_end=1292
+  _globals['_ROWDELETED']._serialized_start=1294
+  _globals['_ROWDELETED']._serialized_end=1346
+  _globals['_ROWORDERED']._serialized_start=1348
+  _globals['_ROWORDERED']._serialized_end=1434
+  _globals['_IMPORTFAILED']._serialized_start=1436
+  _globals['_IMPORTFAILED']._serialized_end=1505
 # @@protoc_insertion_point(module_scope)

@@ -12,11 +12,13 @@ class MarkerSource(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     MARKER_SOURCE_UNSPECIFIED: _ClassVar[MarkerSource]
     MARKER_SOURCE_DATA_ROWS: _ClassVar[MarkerSource]
+    MARKER_SOURCE_GROUND_TRUTH: _ClassVar[MarkerSource]
 MARKER_SOURCE_UNSPECIFIED: MarkerSource
 MARKER_SOURCE_DATA_ROWS: MarkerSource
+MARKER_SOURCE_GROUND_TRUTH: MarkerSource
 
 class Marker(_message.Message):
-    __slots__ = ("source_offset", "source", "run_created", "version_committed", "run_sealed", "run_reopened", "runs_deleted", "version_deleted", "dataset_deleted", "row_deleted", "import_failed")
+    __slots__ = ("source_offset", "source", "run_created", "version_committed", "run_sealed", "run_reopened", "runs_deleted", "version_deleted", "dataset_deleted", "row_deleted", "import_failed", "row_ordered")
     SOURCE_OFFSET_FIELD_NUMBER: _ClassVar[int]
     SOURCE_FIELD_NUMBER: _ClassVar[int]
     RUN_CREATED_FIELD_NUMBER: _ClassVar[int]
@@ -28,6 +30,7 @@ class Marker(_message.Message):
     DATASET_DELETED_FIELD_NUMBER: _ClassVar[int]
     ROW_DELETED_FIELD_NUMBER: _ClassVar[int]
     IMPORT_FAILED_FIELD_NUMBER: _ClassVar[int]
+    ROW_ORDERED_FIELD_NUMBER: _ClassVar[int]
     source_offset: int
     source: MarkerSource
     run_created: RunCreated
@@ -39,7 +42,8 @@ class Marker(_message.Message):
     dataset_deleted: DatasetDeleted
     row_deleted: RowDeleted
     import_failed: ImportFailed
-    def __init__(self, source_offset: _Optional[int] = ..., source: _Optional[_Union[MarkerSource, str]] = ..., run_created: _Optional[_Union[RunCreated, _Mapping]] = ..., version_committed: _Optional[_Union[VersionCommitted, _Mapping]] = ..., run_sealed: _Optional[_Union[RunSealed, _Mapping]] = ..., run_reopened: _Optional[_Union[RunReopened, _Mapping]] = ..., runs_deleted: _Optional[_Union[RunsDeleted, _Mapping]] = ..., version_deleted: _Optional[_Union[VersionDeleted, _Mapping]] = ..., dataset_deleted: _Optional[_Union[DatasetDeleted, _Mapping]] = ..., row_deleted: _Optional[_Union[RowDeleted, _Mapping]] = ..., import_failed: _Optional[_Union[ImportFailed, _Mapping]] = ...) -> None: ...
+    row_ordered: RowOrdered
+    def __init__(self, source_offset: _Optional[int] = ..., source: _Optional[_Union[MarkerSource, str]] = ..., run_created: _Optional[_Union[RunCreated, _Mapping]] = ..., version_committed: _Optional[_Union[VersionCommitted, _Mapping]] = ..., run_sealed: _Optional[_Union[RunSealed, _Mapping]] = ..., run_reopened: _Optional[_Union[RunReopened, _Mapping]] = ..., runs_deleted: _Optional[_Union[RunsDeleted, _Mapping]] = ..., version_deleted: _Optional[_Union[VersionDeleted, _Mapping]] = ..., dataset_deleted: _Optional[_Union[DatasetDeleted, _Mapping]] = ..., row_deleted: _Optional[_Union[RowDeleted, _Mapping]] = ..., import_failed: _Optional[_Union[ImportFailed, _Mapping]] = ..., row_ordered: _Optional[_Union[RowOrdered, _Mapping]] = ...) -> None: ...
 
 class RunCreated(_message.Message):
     __slots__ = ("run_id", "dataset_id", "dataset_version", "highest_class_id", "splits", "accepts_new_rows")
@@ -112,6 +116,16 @@ class RowDeleted(_message.Message):
     dataset_id: str
     global_key: str
     def __init__(self, dataset_id: _Optional[str] = ..., global_key: _Optional[str] = ...) -> None: ...
+
+class RowOrdered(_message.Message):
+    __slots__ = ("dataset_id", "global_key", "ordinal")
+    DATASET_ID_FIELD_NUMBER: _ClassVar[int]
+    GLOBAL_KEY_FIELD_NUMBER: _ClassVar[int]
+    ORDINAL_FIELD_NUMBER: _ClassVar[int]
+    dataset_id: str
+    global_key: str
+    ordinal: int
+    def __init__(self, dataset_id: _Optional[str] = ..., global_key: _Optional[str] = ..., ordinal: _Optional[int] = ...) -> None: ...
 
 class ImportFailed(_message.Message):
     __slots__ = ("import_id", "dataset_id", "run_id")
