@@ -24,6 +24,7 @@ from services.metrics.rows import NO_PAIRS, RUN_ROWS, RunRows, TooMuch
 from services.metrics.touches import Touches, new_row_event
 from services.metrics.truths import TRUTHS, TruthBook
 from sightline.wire.events.v1.event_pb2 import Event, Place
+from sightline.wire.events.v1.markers_pb2 import RowOrdered
 from sightline.wire.events.v1.predictions_pb2 import PredictionsUpserted
 
 ROW_PARTITIONS = collections.ROW_PARTITIONS.name
@@ -41,6 +42,7 @@ _TOLD = {
     "version_deleted": TOPICS,
     "dataset_deleted": TOPICS,
     "row_deleted": TOPICS,
+    "row_ordered": (GROUND_TRUTH,),
     "import_failed": TOPICS,
 }
 """Markers, and where they come: their places at the source are in order there."""
@@ -348,6 +350,8 @@ class _Work:
                 self._chunks.forget(project_id, ended.dataset_id, ended.import_id)
             case "row_deleted":
                 self._drop_row(delivery, marker.row_deleted.dataset_id, marker.row_deleted.global_key)
+            case "row_ordered":
+                self._order_row(delivery, marker.row_ordered)
             case _:
                 pass
 
@@ -389,6 +393,14 @@ class _Work:
             self._general.append(DeleteMany(RUN_ROWS, {"row": row}))
             for run_id in self._memory.runs_from(dataset_id, FIRST_DRAFT):
                 self._touches.touch(run_id, delivery, settled=True)
+
+    def _order_row(self, delivery: Delivery, said: RowOrdered) -> None:
+        """The truth of a row has another place in the draft. Its pairs are as they were."""
+        row = row_key(delivery.event.project_id, said.dataset_id, said.global_key)
+        draft = self._memory.draft(said.dataset_id)
+        if self._truths.order(row, said.ordinal if said.HasField("ordinal") else None, draft):
+            for run_id in self._memory.runs_from(said.dataset_id, draft.version):
+                self._touches.touch(run_id, delivery)
 
     def outcome(self, refused: Sequence[Refused], moved: Sequence[Outgoing]) -> Outcome:
         """What the batch amounts to. What concerns many rows is written first: rows that it names are known better."""
