@@ -6,7 +6,7 @@ truth confidently, look at the truth.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -55,16 +55,6 @@ def blunder(scenes: Sequence[Scene], *, seed: int = 0) -> tuple[Labels, tuple[Mi
             scene, label = where[next(chosen)]
             mistakes.append(_MAKE[kind](scene, label, random))
     return _with(mistakes, {scene.file_name: scene.labels for scene in scenes}), tuple(mistakes)
-
-
-def corrected(labels: Mapping[str, tuple[Label, ...]], mistakes: Sequence[Mistake]) -> Labels:
-    """The labels with all mistakes undone: what was there before `blunder`, in an order of its own."""
-    out = dict(labels)
-    for mistake in mistakes:
-        kept = tuple(label for label in out[mistake.file_name] if label != mistake.label)
-        back = (mistake.truth,) if mistake.truth and mistake.kind != "doubled box" else ()
-        out[mistake.file_name] = kept + back
-    return out
 
 
 def _with(mistakes: Sequence[Mistake], labels: Labels) -> Labels:

@@ -33,8 +33,6 @@ class AnnotationKind:
     name: str
     width: int
     """Numbers in one geometry."""
-    wire_field: str
-    """Field of the ground-truth and prediction events, and name of the packed column, that holds the geometries."""
     faults: tuple[Fault, ...]
     """What `check` can find; the first is number 1."""
     check: Callable[[Floats], FaultNumbers]
@@ -57,7 +55,6 @@ def _box_areas(boxes: Floats) -> Floats:
 BOX = AnnotationKind(
     name="box",
     width=4,
-    wire_field="boxes",
     faults=(
         Fault("out_of_range", "The numbers of the box are too large, or are no numbers."),
         Fault("negative_size", "The width or the height of the box is negative."),

@@ -20,8 +20,6 @@ T = TypeVar("T", bound=msgspec.Struct)
 LINE_LIMIT = 1 << 20
 PIECE = 1 << 20
 """What is taken at a time of a chunk that is larger."""
-MOST_LINES = PIECE + LINE_LIMIT + 1
-"""In one `Lines`."""
 _LINES_AT_ONCE = 4_096
 """Of which the places are Python's numbers."""
 _FAULTS_REMEMBERED = 1_024

@@ -101,8 +101,6 @@ FETCH_PARTITION_BYTES = 1 << 20
 FETCH_WAIT_MS = 100
 """How long a fetch waits for a first record. A partition that is resumed or sought meanwhile waits with it."""
 
-BELONGS_TO_OTHERS = "the partitions were given to others meanwhile"
-
 
 class KafkaLog(EventLog):
     """The log on Apache Kafka."""

@@ -12,7 +12,7 @@ from types import MappingProxyType
 
 from typing_extensions import override
 
-from services.common.eventlog.bell import Bell
+from services.common.eventlog.bell import RECORDS, Bell
 from services.common.eventlog.partitioner import partition_of
 from services.common.eventlog.port import Consumer, EventLog, LogError, Message, Position, Record
 from services.common.eventlog.sqlite_consumer import SqliteConsumer
@@ -80,7 +80,7 @@ class SqliteLog(EventLog):
         def run(connection: Connection) -> dict[int, int]:
             starts = {partition: store(connection, partition, rows) for partition, rows in placed.items()}
             ports = waiting_ports(connection, touched)
-            self._file.after_commit(lambda: self._bell.ring(ports, b"r"))
+            self._file.after_commit(lambda: self._bell.ring(ports, RECORDS))
             return starts
 
         starts = await self._file.write(run, weight=weight)

@@ -1,4 +1,4 @@
-"""The read model, as data: each collection has one owner, a key, indexes, and says what a replay makes of it.
+"""The read model, as data: each collection has one owner and indexes, and says what a replay makes of it.
 
 Of `rebuilt` collections and of `progress` every generation has its own (see `generations.py`): a replay makes the first
 the same again, byte by byte, and the second as it goes. `operational` ones are not on the log: generations share them.
@@ -110,77 +110,48 @@ class Index:
 
 @dataclass(frozen=True, slots=True)
 class Collection:
-    """One collection of the read model. `key` says what an `_id` is made of."""
+    """One collection of the read model."""
 
     name: str
     owner: str
     kind: Literal["rebuilt", "progress", "operational"]
-    key: str
     indexes: tuple[Index, ...] = ()
-    schema_version: int = 1
 
 
 _BY_NAME = (Index(("project_id", "name"), unique=True),)
 
-PROJECTS = Collection("projects", "ingest", "rebuilt", "project", (Index(("name",), unique=True),))
-DATASETS = Collection("datasets", "ingest", "rebuilt", "project/dataset", _BY_NAME)
+PROJECTS = Collection("projects", "ingest", "rebuilt", (Index(("name",), unique=True),))
+DATASETS = Collection("datasets", "ingest", "rebuilt", _BY_NAME)
 DATASET_VERSIONS = Collection(
-    "dataset_versions",
-    "ingest",
-    "rebuilt",
-    "project/dataset/version",
-    (Index(("project_id", "dataset_id", "version")),),
+    "dataset_versions", "ingest", "rebuilt", (Index(("project_id", "dataset_id", "version")),)
 )
-ONTOLOGIES = Collection("ontologies", "ingest", "rebuilt", "project/ontology", _BY_NAME)
-MODELS = Collection("models", "ingest", "rebuilt", "project/model", _BY_NAME)
+ONTOLOGIES = Collection("ontologies", "ingest", "rebuilt", _BY_NAME)
+MODELS = Collection("models", "ingest", "rebuilt", _BY_NAME)
 MODEL_RUNS = Collection(
     "model_runs",
     "ingest",
     "rebuilt",
-    "project/run",
     (
         Index(("project_id", "model_id", "name"), unique=True),
         Index(("project_id", "name")),
         Index(("project_id", "created_unix_ms")),
     ),
 )
-RUN_CONFIGS = Collection("run_configs", "ingest", "rebuilt", "project/run_config", _BY_NAME)
-IMPORTS = Collection(
-    "imports", "ingest", "rebuilt", "project/import", (Index(("state",)), Index(("project_id", "run_id")))
-)
-CATALOG_DECISIONS = Collection("catalog_decisions", "ingest", "rebuilt", "project/request")
-DATA_ROWS = Collection(
-    "data_rows", "ingest", "rebuilt", "project/dataset/global_key", (Index(("dataset_id", "partition")),)
-)
-TRUTHS = Collection(
-    "truths",
-    "metrics",
-    "rebuilt",
-    "project/dataset/global_key@from",
-    (Index(("row",)), Index(("dataset_id", "partition", "to"))),
-)
-TRUTH_CHUNKS = Collection(
-    "truth_chunks",
-    "metrics",
-    "rebuilt",
-    "project/dataset/global_key#chunk",
-    (Index(("row",)), Index(("dataset_id", "partition"))),
-)
-RUN_ROWS = Collection(
-    "run_rows", "metrics", "rebuilt", "project/run/global_key", (Index(("row",)), Index(("run_id", "partition")))
-)
-ROW_PARTITIONS = Collection("row_partitions", "each group", "rebuilt", "group/partition")
-RUN_SUMMARIES = Collection("run_summaries", "metrics", "rebuilt", "project/run")
-RUN_TOUCHES = Collection("run_touches", "metrics", "progress", "project/run/partition")
-SCOPE_TOUCHES = Collection("scope_touches", "ingest", "progress", "project/run/partition")
-PROGRESS = Collection("progress", "each group", "progress", "group/partition")
-IMPORT_JOBS = Collection("import_jobs", "ingest", "operational", "project/import", (Index(("state",)),))
-IMPORT_ERRORS = Collection(
-    "import_errors", "ingest", "operational", "project/import/n", (Index(("import_id", "number")),)
-)
-DEAD_LETTERS = Collection(
-    "dead_letters", "ingest", "operational", "project/dl_offset", (Index(("project_id", "state", "offset")),)
-)
+RUN_CONFIGS = Collection("run_configs", "ingest", "rebuilt", _BY_NAME)
+IMPORTS = Collection("imports", "ingest", "rebuilt", (Index(("state",)), Index(("project_id", "run_id"))))
+CATALOG_DECISIONS = Collection("catalog_decisions", "ingest", "rebuilt")
+DATA_ROWS = Collection("data_rows", "ingest", "rebuilt", (Index(("dataset_id", "partition")),))
+TRUTHS = Collection("truths", "metrics", "rebuilt", (Index(("row",)), Index(("dataset_id", "partition", "to"))))
+TRUTH_CHUNKS = Collection("truth_chunks", "metrics", "rebuilt", (Index(("row",)), Index(("dataset_id", "partition"))))
+RUN_ROWS = Collection("run_rows", "metrics", "rebuilt", (Index(("row",)), Index(("run_id", "partition"))))
+ROW_PARTITIONS = Collection("row_partitions", "each group", "rebuilt")
+RUN_SUMMARIES = Collection("run_summaries", "metrics", "rebuilt")
+RUN_TOUCHES = Collection("run_touches", "metrics", "progress")
+SCOPE_TOUCHES = Collection("scope_touches", "ingest", "progress")
+PROGRESS = Collection("progress", "each group", "progress")
+IMPORT_JOBS = Collection("import_jobs", "ingest", "operational", (Index(("state",)),))
+IMPORT_ERRORS = Collection("import_errors", "ingest", "operational", (Index(("import_id", "number")),))
+DEAD_LETTERS = Collection("dead_letters", "ingest", "operational", (Index(("project_id", "state", "offset")),))
 
 COLLECTIONS: tuple[Collection, ...] = (
     PROJECTS,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from pycocotools.coco import COCO
 
 from examples.digits.build import Files, Recipe, build
 from examples.digits.handwriting import NAMES, SPLITS, Split, divide
-from examples.digits.mistakes import SHARES, Labels, blunder, corrected
+from examples.digits.mistakes import SHARES, Labels, Mistake, blunder
 from examples.digits.scenes import HEIGHT, WIDTH, Scene, compose, compose_one
 from sightline.evaluation import evaluate
 
@@ -84,7 +85,7 @@ def test_what_is_written_down_is_exactly_what_is_wrong(scenes: dict[Split, list[
     right = {scene.file_name: scene.labels for scene in shown}
     assert {mistake.kind for mistake in mistakes} == set(SHARES)
     assert _counted(labels) != _counted(right)
-    assert _counted(corrected(labels, mistakes)) == _counted(right)
+    assert _counted(_corrected(labels, mistakes)) == _counted(right)
     touched = {mistake.file_name for mistake in mistakes}
     assert all(labels[name] == right[name] for name in right if name not in touched)
 
@@ -161,6 +162,16 @@ def test_another_recipe_is_made_anew(tmp_path: Path) -> None:
     first = files.truth.read_bytes()
     build(tmp_path, Recipe(training=12, validation=2, test=3))
     assert files.truth.read_bytes() != first
+
+
+def _corrected(labels: Labels, mistakes: Sequence[Mistake]) -> Labels:
+    """The labels with all mistakes undone: what was there before `blunder`, in an order of its own."""
+    out = dict(labels)
+    for mistake in mistakes:
+        kept = tuple(label for label in out[mistake.file_name] if label != mistake.label)
+        back = (mistake.truth,) if mistake.truth and mistake.kind != "doubled box" else ()
+        out[mistake.file_name] = kept + back
+    return out
 
 
 def _counted(labels: Labels) -> dict[str, Counter[object]]:
