@@ -115,6 +115,45 @@ async def test_truth_that_changes_is_paired_again_for_runs_of_the_draft(world: A
             check(await world.summary(run), now)
 
 
+def turned_round(files: Files) -> Files:
+    """The same files with images in the opposite order."""
+    gt, results = files
+    images = [{**image, "id": -image["id"]} for image in gt["images"]]
+    annotations = [{**a, "image_id": -a["image_id"]} for a in gt["annotations"]]
+    return {**gt, "images": images, "annotations": annotations}, [{**r, "image_id": -r["image_id"]} for r in results]
+
+
+async def test_ordinals_that_come_after_the_truth_order_equal_confidences(world: Any) -> None:
+    """In the draft; a committed version keeps its order. Who follows the changes sees the same."""
+    files = some_files(12)
+    before = turned_round(files)
+    truths, predictions = said_by(files)
+    images = [image["id"] for image in files[0]["images"]]
+    columns = Columns(world.store, 1 << 28)
+    async with world.running(accepting=True):
+        await world.mark(created("run_old", 1, 20), created("run_new", 2, 21))
+        await world.say(*truths, *(data_row(f"{image}.jpg", ordinal=-image) for image in images))
+        await world.until(world.at_rest)
+        await world.mark(committed(1, 22))
+        for run in ("run_old", "run_new"):
+            await world.say(*of_run(predictions, run))
+            await world.mark(ended("imp_p", run=run))
+        await world.until(world.at_rest)
+        check(await world.summary("run_new"), before)
+        async with columns.run(PROJECT, "run_old") as old, columns.run(PROJECT, "run_new") as new:
+            await world.say(*(data_row(f"{image}.jpg", ordinal=image) for image in images))
+            await world.until(world.at_rest)
+            summaries = [await world.summary(run) for run in ("run_old", "run_new")]
+            check(summaries[0], before)
+            check(summaries[1], files)
+            assert summaries[0]["coco"] != summaries[1]["coco"], "the order matters"
+            revs = {p: (await world.store.read_progress("metrics.rows", p)).rev for p in range(PARTITIONS)}
+            for view, ordered in ((old, sorted(images, reverse=True)), (new, sorted(images))):
+                await view.reach(revs, 10)
+                assert [image_of(key) for key in view.rows] == ordered
+    await columns.close()
+
+
 async def test_predictions_replaced_and_taken_back_equal_a_clean_run(world: Any) -> None:
     files, before = some_files(4), some_files(6)
     truths, predictions = said_by(files)
