@@ -18,6 +18,7 @@ from services.ingest.rest import router
 from services.ingest.rest.dead_letters import routes_of_dead_letters
 from services.ingest.service import Ingest
 from services.ingest.steps import Steps
+from services.ingest.uploads import UploadLimits
 
 
 async def build(context: Context) -> Parts:
@@ -44,9 +45,11 @@ async def build(context: Context) -> Parts:
         DataRows(log, store, rows_loop, imports),
         Steps(store, log, rows_loop),
     )
+    settings = context.settings
+    limits = UploadLimits(settings.upload_max_bytes, settings.upload_max_lines, settings.upload_idle_seconds)
     return Parts(
         routers=[
-            router(ingest, upload_max_bytes=context.settings.upload_max_bytes),
+            router(ingest, limits),
             routes_of_dead_letters(DeadLetters(log, store, letters_loop)),
         ],
         background=[catalog_loop, rows_loop, letters_loop, Reaper(imports)],

@@ -32,7 +32,7 @@ from services.common.runtime.telemetry import ACCEPTED, REJECTED, get_logger
 from services.ingest.accept import in_batches
 from services.ingest.catalog import Catalog, Granted, key_reused, proposed_id, request_id
 from services.ingest.handlers.decisions import import_body
-from services.ingest.uploads import Content, UploadBroken
+from services.ingest.uploads import Content, UploadBroken, UploadIdle
 from sightline.formats.faults import FileBroken, Rejection, Rejections
 from sightline.wire.events.v1.catalog_pb2 import BeginImport, CatalogRequest, EndImport
 
@@ -162,7 +162,7 @@ class Imports:
             try:
                 await work(job)
             except Exception as error:
-                status, failure = _failure(error)
+                status, failure = _failure(error, job)
                 if status == 503:
                     get_logger().warning("an import was cut short", job=job.import_id, reason=str(error)[:300])
                 if status == 500:
@@ -344,7 +344,7 @@ class Imports:
         live = await self._store.get(IMPORT_JOBS.name, id)
         if live is None or live["state"] != "RUNNING" or not _gone(live):
             return False
-        so_far = f"the last item accepted is number {live['place']} of the file" if live["place"] else "nothing counts"
+        so_far = _so_far(live["accepted"], live["place"])
         failure = f"the process that ran this import is gone; {so_far}: send the file again"
         end = EndImport(
             import_id=live["import_id"], failure=failure, accepted=live["accepted"], rejected=live["rejected"]
@@ -378,13 +378,19 @@ def _rejection(rejection: Rejection) -> Fields:
     return {**fields, "uuid": rejection.uuid} if rejection.uuid else fields
 
 
-def _failure(error: Exception) -> tuple[int, str]:
+def _so_far(accepted: int, place: int) -> str:
+    return f"the last item accepted is number {place} of the file" if accepted and place else "nothing counts"
+
+
+def _failure(error: Exception, job: Job) -> tuple[int, str]:
     """The status of an import's answer, and what it says of the error that ended it."""
     match error:
         case FileBroken():
             return 422, str(error)
         case UploadBroken():
             return 400, "the upload broke off: send the file again"
+        case UploadIdle():
+            return error.status, f"{error.told}; {_so_far(job.accepted, job.place)}: send the file again"
         case JobFailed():
             return 409, str(error)
         case Problem():

@@ -7,6 +7,7 @@ import contextlib
 import zlib
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, TypeVar, cast
 
@@ -23,8 +24,42 @@ AHEAD = 3
 ENCODINGS = ("identity", "gzip")
 
 
+@dataclass(frozen=True, slots=True)
+class UploadLimits:
+    """What an upload may be at most."""
+
+    bytes: int
+    """Unpacked."""
+    lines: int
+    """Of NDJSON."""
+    idle_seconds: float
+    """Between one piece and the next, when we wait for it."""
+
+
 class UploadBroken(Exception):
     """The client went away in the middle."""
+
+
+class UploadIdle(Problem):
+    """The client sends nothing, and keeps the connection."""
+
+    def __init__(self, seconds: float) -> None:
+        self.told = f"nothing of the upload came for {seconds:g} s"
+        super().__init__(408, "upload-idle", "the upload stood still", f"{self.told}: send it again, without a pause")
+
+
+async def in_time(chunks: AsyncIterator[bytes], idle_seconds: float) -> AsyncIterator[bytes]:
+    """Chunks that are not empty, as they come. Raises `UploadIdle` when none does for so long."""
+    while True:
+        try:
+            async with asyncio.timeout(idle_seconds):
+                chunk = await anext(chunks, None)
+        except TimeoutError:
+            raise UploadIdle(idle_seconds) from None
+        if chunk is None:
+            return
+        if chunk:
+            yield chunk
 
 
 class Content:
@@ -98,12 +133,23 @@ async def _after(beginning: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[
         yield chunk
 
 
+async def of_lines(body: AsyncIterator[bytes], most: int) -> AsyncIterator[bytes]:
+    """A body of lines. One of more than `most` is `FileBroken`."""
+    lines, size = 0, 0
+    async for chunk in body:
+        lines += chunk.count(b"\n")
+        size += len(chunk)
+        if lines > most:
+            raise FileBroken(f"The file has more than {most:,} lines: send it in parts.", size)
+        yield chunk
+
+
 async def _limited(body: AsyncIterator[bytes], limit: int) -> AsyncIterator[bytes]:
     size = 0
     async for chunk in body:
         size += len(chunk)
         if size > limit:
-            raise FileBroken(f"The file is larger than {limit:,} bytes unpacked.", limit)
+            raise FileBroken(f"The file is larger than {limit:,} bytes unpacked: send it in parts.", limit)
         yield chunk
 
 

@@ -17,7 +17,15 @@ from sightline.stack.ports import free_ports
 
 _TUNABLE = frozenset(
     f"SIGHTLINE_{name}"
-    for name in ("LOG_LEVEL", "LOG_FORMAT", "ROW_PARTITIONS", "UPLOAD_MAX_BYTES", "COLUMNS_MAX_BYTES")
+    for name in (
+        "LOG_LEVEL",
+        "LOG_FORMAT",
+        "ROW_PARTITIONS",
+        "UPLOAD_MAX_BYTES",
+        "UPLOAD_MAX_LINES",
+        "UPLOAD_IDLE_SECONDS",
+        "COLUMNS_MAX_BYTES",
+    )
 )
 """What an environment may say to the services of `up`. All else of SIGHTLINE_* is about another stack."""
 _KAFKA = "SIGHTLINE_KAFKA_"

@@ -59,7 +59,9 @@ class Settings(BaseSettings):
     data_dir: Path = Field(default=Path("data"), description="folder for what a service spills to disk")
     asset_root: Path | None = Field(default=None, description="the only folder from which local assets are served")
 
-    upload_max_bytes: int = Field(default=64 * GIB, description="largest upload, unpacked")
+    upload_max_bytes: int = Field(default=16 * GIB, description="largest upload, unpacked")
+    upload_max_lines: int = Field(default=100_000_000, ge=1, description="most lines of an upload of NDJSON")
+    upload_idle_seconds: float = Field(default=60, gt=0, description="how long an upload may send nothing")
     columns_max_bytes: int = Field(default=4 * GIB, description="memory for columns before the least recently used go")
 
     log_format: Literal["json", "console"] = "json"

@@ -11,9 +11,10 @@ from services.ingest.rest.models import routes_of_models
 from services.ingest.rest.ontologies import routes_of_ontologies
 from services.ingest.rest.projects import routes_of_projects
 from services.ingest.service import Ingest
+from services.ingest.uploads import UploadLimits
 
 
-def router(ingest: Ingest, *, upload_max_bytes: int) -> APIRouter:
+def router(ingest: Ingest, limits: UploadLimits) -> APIRouter:
     """The routes of ingest."""
     routes = APIRouter()
     routes.include_router(routes_of_projects(ingest))
@@ -21,5 +22,5 @@ def router(ingest: Ingest, *, upload_max_bytes: int) -> APIRouter:
     routes.include_router(routes_of_datasets(ingest))
     routes.include_router(routes_of_data_rows(ingest))
     routes.include_router(routes_of_models(ingest))
-    routes.include_router(routes_of_imports(ingest, upload_max_bytes=upload_max_bytes))
+    routes.include_router(routes_of_imports(ingest, limits=limits))
     return routes

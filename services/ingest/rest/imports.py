@@ -11,9 +11,9 @@ from starlette.requests import ClientDisconnect
 from services.common.runtime.errors import Problem
 from services.ingest.rest.answers import IdInPath, Key, ended, problems
 from services.ingest.service import Ingest
-from services.ingest.uploads import UploadBroken, recognised, unpacking
+from services.ingest.uploads import UploadBroken, UploadLimits, in_time, of_lines, recognised, unpacking
 from sightline.domain.imports import ImportJob, TruthInspection
-from sightline.domain.names import DEFAULT_PROJECT
+from sightline.domain.names import DEFAULT_PROJECT, LINE_PATTERN, NAME_LIMIT
 
 
 def _file(media_type: str, example: str) -> dict[str, Any]:
@@ -40,9 +40,20 @@ Format = Annotated[
     Query(description="Format of the file. Not said: `ndjson` where the Content-Type is application/x-ndjson."),
 ]
 
+Name = Annotated[
+    str,
+    Query(
+        max_length=NAME_LIMIT,
+        pattern=LINE_PATTERN,
+        description="What you call the import, such as the name of its file.",
+        examples=["predictions.ndjson"],
+    ),
+]
+
 _IMPORT = problems(
     _404="There is no such thing.",
     _409="Another import has to end first: try again after Retry-After seconds.",
+    _408="Nothing of the upload came for too long. What was taken of it stays.",
     _413="The upload is too large.",
     _415="The Content-Encoding is not known.",
     _422="The file can't be read to its end. The job's members say how far it was taken.",
@@ -62,7 +73,7 @@ _ROWS = """{"global_key": "a.jpg", "asset_url": "a.jpg", "width": 640, "height":
  "metadata": {"light": "dusk"}}"""
 
 
-def routes_of_imports(ingest: Ingest, *, upload_max_bytes: int) -> APIRouter:
+def routes_of_imports(ingest: Ingest, *, limits: UploadLimits) -> APIRouter:
     """The routes that take files."""
     routes = APIRouter(prefix="/v1")
     project = DEFAULT_PROJECT
@@ -75,10 +86,10 @@ def routes_of_imports(ingest: Ingest, *, upload_max_bytes: int) -> APIRouter:
         responses=_IMPORT,
         openapi_extra=_file("application/x-ndjson", _ROWS),
     )
-    async def import_rows(request: Request, dataset_id: IdInPath, key: Key = None) -> Response:
+    async def import_rows(request: Request, dataset_id: IdInPath, name: Name = "", key: Key = None) -> Response:
         """NDJSON, one row a line; what a line does not say stays as it was. Streamed; gzip by Content-Encoding."""
-        body = _body(request, upload_max_bytes, lines=True)
-        return ended(await ingest.import_rows(project, dataset_id, body, key))
+        body = _body(request, limits, lines=True)
+        return ended(await ingest.import_rows(project, dataset_id, body, key, name=name))
 
     @routes.post(
         "/datasets/{dataset_id}/ground-truth:import",
@@ -88,7 +99,9 @@ def routes_of_imports(ingest: Ingest, *, upload_max_bytes: int) -> APIRouter:
         responses=_IMPORT,
         openapi_extra=_files(coco=_COCO_TRUTH, ndjson=_NDJSON_TRUTH),
     )
-    async def import_truth(request: Request, dataset_id: IdInPath, format: Format = None, key: Key = None) -> Response:
+    async def import_truth(
+        request: Request, dataset_id: IdInPath, format: Format = None, name: Name = "", key: Key = None
+    ) -> Response:
         """A COCO file of boxes is the whole truth of the draft: rows that it does not name are unlabelled.
 
         It makes data rows too. NDJSON in Labelbox's shape, a line an annotation in any order, is the truth of the rows
@@ -97,8 +110,8 @@ def routes_of_imports(ingest: Ingest, *, upload_max_bytes: int) -> APIRouter:
         be read to its end. A row with a rejected annotation keeps the truth that it had.
         """
         chosen = _format(request, format)
-        body = _body(request, upload_max_bytes, lines=chosen == "ndjson")
-        return ended(await ingest.import_truth(project, dataset_id, body, key, format=chosen))
+        body = _body(request, limits, lines=chosen == "ndjson")
+        return ended(await ingest.import_truth(project, dataset_id, body, key, format=chosen, name=name))
 
     @routes.post(
         "/ground-truth:inspect",
@@ -111,7 +124,7 @@ def routes_of_imports(ingest: Ingest, *, upload_max_bytes: int) -> APIRouter:
         request: Request, format: Annotated[Literal["coco"], Query(description="Format of the file.")] = "coco"
     ) -> TruthInspection:
         """Reads the file and writes nothing. Equal truth has equal digests, however the file is written."""
-        return await ingest.inspect_truth(_body(request, upload_max_bytes, lines=False))
+        return await ingest.inspect_truth(_body(request, limits, lines=False))
 
     @routes.post(
         "/model-runs/{run_id}/predictions:import",
@@ -132,6 +145,7 @@ def routes_of_imports(ingest: Ingest, *, upload_max_bytes: int) -> APIRouter:
                 "all rows of the dataset version."
             ),
         ] = "upsert",
+        name: Name = "",
         key: Key = None,
     ) -> Response:
         """COCO results of boxes: image and category ids are those of the truth that the run is measured on.
@@ -142,8 +156,9 @@ def routes_of_imports(ingest: Ingest, *, upload_max_bytes: int) -> APIRouter:
         reason. Answers when the log has all of it.
         """
         chosen = _format(request, format)
-        body = _body(request, upload_max_bytes, lines=chosen == "ndjson")
-        return ended(await ingest.import_predictions(project, run_id, mode, body, key, format=chosen))
+        body = _body(request, limits, lines=chosen == "ndjson")
+        ingesting = ingest.import_predictions(project, run_id, mode, body, key, format=chosen, name=name)
+        return ended(await ingesting)
 
     @routes.post(
         "/model-runs/{run_id}/predictions:delete",
@@ -153,13 +168,13 @@ def routes_of_imports(ingest: Ingest, *, upload_max_bytes: int) -> APIRouter:
         responses=_IMPORT,
         openapi_extra=_file(NDJSON, _PREDICTION_NAMES),
     )
-    async def delete_predictions(request: Request, run_id: IdInPath, key: Key = None) -> Response:
+    async def delete_predictions(request: Request, run_id: IdInPath, name: Name = "", key: Key = None) -> Response:
         """NDJSON, a line a prediction, by uuid. Where the row is named too, it needs not be searched for.
 
         Streamed; gzip by Content-Encoding. Answers when the log has all of it, as an import does.
         """
-        body = _body(request, upload_max_bytes, lines=True)
-        return ended(await ingest.delete_predictions(project, run_id, body, key))
+        body = _body(request, limits, lines=True)
+        return ended(await ingest.delete_predictions(project, run_id, body, key, name=name))
 
     return routes
 
@@ -169,18 +184,19 @@ def _format(request: Request, said: Literal["coco", "ndjson"] | None) -> Literal
     return said or ("ndjson" if media_type in _NDJSON_TYPES else "coco")
 
 
-def _body(request: Request, limit: int, *, lines: bool) -> AsyncIterator[bytes]:
+def _body(request: Request, limits: UploadLimits, *, lines: bool) -> AsyncIterator[bytes]:
     announced = request.headers.get("content-length", "")
-    if announced.isdigit() and int(announced) > limit:
-        raise Problem(413, "too-large", "the upload is too large", f"{limit:,} bytes are taken at most")
-    sent = unpacking(_stream(request), request.headers.get("content-encoding", ""), limit)
-    return recognised(sent, limit, lines=lines)
+    if announced.isdigit() and int(announced) > limits.bytes:
+        raise Problem(413, "too-large", "the upload is too large", f"{limits.bytes:,} bytes are taken at most")
+    sent = in_time(_stream(request), limits.idle_seconds)
+    unpacked = unpacking(sent, request.headers.get("content-encoding", ""), limits.bytes)
+    known = recognised(unpacked, limits.bytes, lines=lines)
+    return of_lines(known, limits.lines) if lines else known
 
 
 async def _stream(request: Request) -> AsyncIterator[bytes]:
     try:
         async for chunk in request.stream():
-            if chunk:
-                yield chunk
+            yield chunk
     except ClientDisconnect:
         raise UploadBroken from None

@@ -450,7 +450,7 @@ async def test_an_import_whose_process_is_gone_is_ended_and_makes_room(stand: An
     assert (refused.status_code, refused.json()["existing_id"]) == (409, running[0]["import_id"])
 
     owner = {"host": here(), "pid": gone.pid, "started": "1"}
-    await stand.store.update("import_jobs", id, {"$set": {"owner": owner, "place": 17}})
+    await stand.store.update("import_jobs", id, {"$set": {"owner": owner, "accepted": 9, "place": 17}})
     taken = await stand.post(made.predictions_path(), content=json.dumps([result()]).encode())
     assert taken["state"] == "FINISHED"
     ended = await stand.store.get("imports", id)

@@ -15,6 +15,7 @@ import pytest
 from services.common.documents import Read
 from services.common.eventlog.topics import DATA_ROWS, GROUND_TRUTH, PREDICTIONS
 from services.common.readmodel.columns import Columns
+from services.ingest.uploads import in_time
 from services.metrics.loops import RunsLoop, rows_loop
 from tests.integration.ingest.conftest import ROW_PARTITIONS
 
@@ -252,6 +253,25 @@ def _limited(limit: int) -> Any:
     from services.ingest.uploads import unpacking
 
     return lambda body, encoding, _limit: unpacking(body, encoding, limit)
+
+
+async def test_an_upload_that_stands_still_is_ended_and_holds_nothing(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.ingest.rest.imports.in_time", lambda chunks, _seconds: in_time(chunks, 0.2))
+
+    async def body() -> AsyncIterator[bytes]:
+        yield ndjson(line())
+        await asyncio.Event().wait()
+
+    for path in (world.predictions_path, f"/v1/datasets/{world.dataset}/ground-truth:import?format=ndjson"):
+        answer = await world.stand.http.post(path, content=body())
+        problem = answer.json()
+        assert (answer.status_code, problem["state"], problem["accepted"]) == (408, "FAILED", 0)
+        assert problem["detail"] == "nothing of the upload came for 0.2 s; nothing counts: send the file again"
+    await world.stand.post(f"/v1/datasets/{world.dataset}/versions:commit", {})
+    inspected = await world.stand.http.post("/v1/ground-truth:inspect", content=body())
+    assert (inspected.status_code, inspected.json()["type"].rpartition("/")[2]) == (408, "upload-idle")
 
 
 async def test_an_import_stops_when_its_run_is_deleted(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.common.runtime.errors import Problem
-from services.ingest.uploads import AHEAD, PIECE, Content, UploadBroken, parse_ahead, recognised, unpacking
+from services.ingest.uploads import (
+    AHEAD,
+    PIECE,
+    Content,
+    UploadBroken,
+    UploadIdle,
+    in_time,
+    of_lines,
+    parse_ahead,
+    recognised,
+    unpacking,
+)
 from sightline.formats.faults import FileBroken
 
 MIB = 1 << 20
@@ -134,6 +145,26 @@ async def test_what_is_no_json_is_told_before_it_is_read() -> None:
     with pytest.raises(FileBroken, match="zip archive"):
         await read([b"P", b"K\x03", b"\x04"])
     assert await read([]) == b""
+
+
+async def test_a_file_of_too_many_lines_stops_there() -> None:
+    chunks = [b"{}\n" * 5, b"{}", b"\n{}"]
+    assert [chunk async for chunk in of_lines(streamed(chunks), 6)] == chunks
+    with pytest.raises(FileBroken, match="more than 5 lines"):
+        await take_all(of_lines(streamed(chunks), 5), [])
+
+
+async def test_a_body_that_stands_still_is_ended() -> None:
+    async def body(*chunks: bytes) -> AsyncIterator[bytes]:
+        for chunk in chunks:
+            yield chunk
+        await asyncio.Event().wait()
+
+    taken: list[int] = []
+    with pytest.raises(UploadIdle, match=r"nothing of the upload came for 0\.01 s"):
+        await take_all(in_time(body(b"ab", b"c"), 0.01), taken)
+    assert taken == [2, 1]
+    assert [chunk async for chunk in in_time(streamed([b"a", b"", b"b"]), 60)] == [b"a", b"b"]
 
 
 async def taken(data: bytes, until: int) -> Content:
