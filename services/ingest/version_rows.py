@@ -16,6 +16,7 @@ from services.common.eventlog.port import EventLog, Position
 from services.common.eventlog.topics import DATA_ROWS, GROUND_TRUTH, row_key
 from services.common.readmodel.mongo import ReadModel
 from services.common.runtime.errors import Problem
+from services.common.versions import holds_at
 from services.ingest.accept import RowNames
 from services.ingest.handlers.rows import DATA_ROWS as DATA_ROWS_COLLECTION
 from services.ingest.lookup import Lookup
@@ -77,7 +78,7 @@ class VersionRowsReader:
         """Labelled rows go by the image id that they have in the version, others by their own."""
         for document in documents:
             for interval in document["labelled"]:
-                if interval["from"] <= self._version and (interval["to"] is None or self._version < interval["to"]):
+                if holds_at(interval["from"], interval["to"], self._version):
                     self._labelled.add(document, interval["ordinal"])
                     break
             else:

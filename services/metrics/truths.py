@@ -14,6 +14,7 @@ from services.common.documents import Delete, DeleteMany, Document, Replace, Upd
 from services.common.eventlog.handling import Delivery
 from services.common.eventlog.topics import row_key
 from services.common.readmodel import collections
+from services.common.versions import holds_at
 from services.metrics.memory import Draft
 
 TRUTHS = collections.TRUTHS.name
@@ -35,7 +36,7 @@ class Truth:
 
     def holds_at(self, version: int) -> bool:
         """Whether this is the row's truth in a version."""
-        return self.since <= version and (self.until is None or version < self.until)
+        return holds_at(self.since, self.until, version)
 
     def is_within(self, versions: range) -> bool:
         """Whether it was the row's truth in these versions alone."""

@@ -26,6 +26,7 @@ from services.common.readmodel.collections import (
 from services.common.readmodel.mongo import ReadModel
 from services.common.readmodel.paging import Order, total_order
 from services.common.readmodel.snapshot import Read, Snapshot
+from services.common.versions import in_version
 from services.query import tokens
 from sightline.domain.names import DEFAULT_PROJECT
 
@@ -216,8 +217,3 @@ class Reads:
     async def held(self, project_id: str, collection: Collection) -> int:
         """How many documents of a collection a project has."""
         return await self._store.count(collection.name, {"project_id": {"$eq": project_id}})
-
-
-def in_version(version: int) -> dict[str, Any]:
-    """What holds in a version of a dataset."""
-    return {"from": {"$lte": version}, "$or": [{"to": None}, {"to": {"$gt": version}}]}

@@ -19,6 +19,7 @@ from services.common.documents import Read
 from services.common.readmodel.collections import DATA_ROWS, RUN_ROWS, TRUTHS, under
 from services.common.readmodel.column_store import SpanColumns
 from services.common.readmodel.feed import Change, FeedLost
+from services.common.versions import holds_at, in_version
 from sightline.arrays import Bools, Ints, Longs
 from sightline.domain.splits import SPLITS, UNASSIGNED
 from sightline.evaluation.evidence import MINIMUM_OVERLAP
@@ -274,8 +275,7 @@ class TruthTable(Table):
     @property
     def read(self) -> Read:
         """What it is filled from."""
-        holds = {"from": {"$lte": self.version}, "$or": [{"to": None}, {"to": {"$gt": self.version}}]}
-        return Read(self.collection, {"_id": self.ids, **holds}, dict.fromkeys(self.fields, 1))
+        return Read(self.collection, {"_id": self.ids, **in_version(self.version)}, dict.fromkeys(self.fields, 1))
 
     @property
     def nbytes(self) -> int:
@@ -302,7 +302,7 @@ class TruthTable(Table):
             if change.kind == "update" and "to" not in change.fields:
                 if change.fields and stands:
                     raise FeedLost(f"a truth was changed in {sorted(change.fields)}, which can't be followed")
-            elif change.kind != "delete" and begin <= self.version < _until(change.fields):
+            elif change.kind != "delete" and holds_at(begin, change.fields["to"], self.version):
                 if change.kind == "put":
                     becomes[name] = change.fields
                 elif not stands:
@@ -372,11 +372,6 @@ def least_overlap(fields: Fields) -> float:
     """From which overlap on the pairs of a run row are whole; infinite: they are too many, and none is kept."""
     least = fields.get("least_overlap", MINIMUM_OVERLAP)
     return float("inf") if least is None else least
-
-
-def _until(fields: Fields) -> float:
-    end = fields["to"]
-    return float("inf") if end is None else end
 
 
 def _columns(documents: Sequence[Fields], dtypes: Mapping[str, str]) -> dict[str, npt.NDArray[Any]]:

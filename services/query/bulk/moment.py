@@ -8,7 +8,8 @@ from typing import Any
 
 from services.common.readmodel.collections import DATA_ROWS, RUN_ROWS, TRUTHS, under
 from services.common.readmodel.snapshot import Read, Snapshot
-from services.query.reads import Document, Reads, in_version
+from services.common.versions import in_version
+from services.query.reads import Document, Reads
 
 DOCUMENTS_AT_ONCE = 200
 """Of those that hold annotations. However large they are, the store hands out 16 MB at a time at most."""

@@ -12,6 +12,7 @@ from pydantic import Field
 
 from services.common.readmodel.collections import DATA_ROWS
 from services.common.runtime.errors import Problem, not_found
+from services.common.versions import holds_at, in_version
 from services.query import tokens
 from services.query.answers import Answer, Page
 from services.query.reads import Document, Reads
@@ -101,9 +102,7 @@ def _filter(query: DataRowQuery) -> dict[str, Any]:
 
 
 def _interval(version: int | None) -> dict[str, Any]:
-    if version is None:
-        return {"to": None}
-    return {"from": {"$lte": version}, "$or": [{"to": None}, {"to": {"$gt": version}}]}
+    return {"to": None} if version is None else in_version(version)
 
 
 def _meanings(value: str) -> list[tokens.Plain]:
@@ -136,4 +135,4 @@ def _row(document: Document, version: int | None) -> DataRow:
 def _holds(interval: Document, version: int | None) -> bool:
     if version is None:
         return interval["to"] is None
-    return interval["from"] <= version and (interval["to"] is None or version < interval["to"])
+    return holds_at(interval["from"], interval["to"], version)

@@ -9,6 +9,7 @@ import numpy as np
 from pydantic import Field
 
 from services.common.runtime.errors import not_found
+from services.common.versions import holds_at
 from services.query import tokens
 from services.query.answers import Answer
 from services.query.reads import Document, Reads
@@ -164,4 +165,4 @@ def _said(truth: Document) -> list[Any]:
 
 
 def _holds(truth: Document, version: int) -> bool:
-    return truth["from"] <= version and (truth["to"] is None or version < truth["to"])
+    return holds_at(truth["from"], truth["to"], version)
