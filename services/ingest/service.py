@@ -140,6 +140,7 @@ class Ingest:
 
     async def commit_version(self, project: str, dataset_id: str, version: int | None, key: Key) -> Granted:
         """Commit a dataset's draft. Answered when every row partition has been told."""
+        await self._steps.before_commit(project, dataset_id)
         what = CommitDatasetVersion(dataset_id=dataset_id, dataset_version=version or 0)
         return await self._ask(project, key, commit_dataset_version=what)
 
@@ -216,17 +217,17 @@ class Ingest:
         """Forget a saved config."""
         return await self._ask(project, key, delete_run_config=DeleteRunConfig(run_config_id=run_config_id))
 
-    async def import_rows(self, project: str, dataset_id: str, body: Body, key: Key) -> Ended:
-        """Make or change data rows, from NDJSON."""
-        begin = BeginImport(dataset_id=dataset_id, format=DATA_ROWS_FORMAT)
+    async def import_rows(self, project: str, dataset_id: str, body: Body, key: Key, *, name: str = "") -> Ended:
+        """Make or change data rows, from NDJSON. `name`: what people call an import, here and below."""
+        begin = BeginImport(dataset_id=dataset_id, format=DATA_ROWS_FORMAT, name=name)
         return await self._import(project, key, begin, "data_row", import_rows, body)
 
     async def import_truth(
-        self, project: str, dataset_id: str, body: Body, key: Key, *, format: TruthFormat = "coco"
+        self, project: str, dataset_id: str, body: Body, key: Key, *, format: TruthFormat = "coco", name: str = ""
     ) -> Ended:
         """Replace the truth of a dataset's draft by that of a COCO file, or that of some rows from NDJSON."""
         await self._steps.before_truth(project, dataset_id, makes_rows=format == "coco")
-        begin = BeginImport(dataset_id=dataset_id, format=format)
+        begin = BeginImport(dataset_id=dataset_id, format=format, name=name)
         work = partial(self._truth_import.run, format=format)
         return await self._import(project, key, begin, "truth", work, body)
 
@@ -243,16 +244,17 @@ class Ingest:
         key: Key,
         *,
         format: PredictionFormat = "coco",
+        name: str = "",
     ) -> Ended:
         """Take a run's predictions from COCO results or NDJSON."""
         await self._steps.before_predictions(project, run_id)
-        begin = BeginImport(run_id=run_id, mode=MODES[mode], format=format)
+        begin = BeginImport(run_id=run_id, mode=MODES[mode], format=format, name=name)
         work = partial(self._prediction_import.run, run_id=run_id, mode=MODES[mode], format=format)
         return await self._import(project, key, begin, "prediction", work, body)
 
-    async def delete_predictions(self, project: str, run_id: str, body: Body, key: Key) -> Ended:
+    async def delete_predictions(self, project: str, run_id: str, body: Body, key: Key, *, name: str = "") -> Ended:
         """Take predictions of a run back, by uuid."""
-        begin = BeginImport(run_id=run_id, format=DELETION_FORMAT)
+        begin = BeginImport(run_id=run_id, format=DELETION_FORMAT, name=name)
         work = partial(self._prediction_deletion.run, run_id=run_id)
         return await self._import(project, key, begin, "prediction_deletion", work, body)
 

@@ -21,6 +21,7 @@ class ImportJob(BaseModel):
     """An import. FINISHED says that the log has all of it; `measured` is said by GET /v1/imports/{job}."""
 
     job: str = Field(examples=["imp_2zb4q3vn7x5kcwta"])
+    name: str | None = Field(default=None, description="What its client calls it.", examples=["predictions.ndjson"])
     state: Literal["RUNNING", "FINISHED", "FAILED"]
     dataset_id: str
     dataset_version: int

@@ -25,9 +25,9 @@ Packed arrays are little-endian `bytes`, as on the wire.
                       ontology_version, splits [split] (its scope; none: all), accepts_new_rows, state open|sealed,
                       config, open_import (or null), created_unix_ms, source_offset
     run_configs       _id project/run_config_id; run_config_id, name, config, created_unix_ms
-    imports           _id project/import_id; import_id, dataset_id, dataset_version, run_id (or null), format, mode,
-                      state RUNNING|FINISHED|FAILED, failure, accepted, rejected, end_offsets {str(partition): offset},
-                      begun_unix_ms, ended_unix_ms
+    imports           _id project/import_id; import_id, name (or null), dataset_id, dataset_version, run_id (or null),
+                      format, mode, state RUNNING|FINISHED|FAILED, failure, accepted, rejected, end_offsets
+                      {str(partition): offset}, begun_unix_ms, ended_unix_ms
     catalog_decisions _id project/request_id; outcome created|exists|conflict|refused|done, status (HTTP), problem,
                       detail, body, fingerprint (of the request), source_offset
 
@@ -138,7 +138,12 @@ MODEL_RUNS = Collection(
     ),
 )
 RUN_CONFIGS = Collection("run_configs", "ingest", "rebuilt", _BY_NAME)
-IMPORTS = Collection("imports", "ingest", "rebuilt", (Index(("state",)), Index(("project_id", "run_id"))))
+IMPORTS = Collection(
+    "imports",
+    "ingest",
+    "rebuilt",
+    (Index(("state",)), Index(("project_id", "run_id")), Index(("project_id", "begun_unix_ms", "_id"))),
+)
 CATALOG_DECISIONS = Collection("catalog_decisions", "ingest", "rebuilt")
 DATA_ROWS = Collection("data_rows", "ingest", "rebuilt", (Index(("dataset_id", "partition")),))
 TRUTHS = Collection("truths", "metrics", "rebuilt", (Index(("row",)), Index(("dataset_id", "partition", "to"))))

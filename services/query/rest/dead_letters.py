@@ -10,13 +10,11 @@ from fastapi.responses import FileResponse
 
 from services.query import documentation
 from services.query.answers import Page
-from services.query.rest.parameters import PageSize, PageToken, json
+from services.query.rest.parameters import PageSize, PageToken, Text, json
 from services.query.sources import Sources
 from services.query.views import dead_letters as view
 
 ASYNCAPI = File(__file__).parents[1] / "asyncapi.yaml"
-
-Text = Annotated[str | None, Query(max_length=500)]
 
 
 def dead_letters(sources: Sources) -> APIRouter:

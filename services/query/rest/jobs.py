@@ -9,8 +9,8 @@ from fastapi import APIRouter, Path, Query, Response
 from fastapi.responses import StreamingResponse
 
 from services.query import documentation
-from services.query.answers import Answer
-from services.query.rest.parameters import json
+from services.query.answers import Answer, Page
+from services.query.rest.parameters import PageSize, PageToken, Text, json
 from services.query.sources import Sources
 from services.query.views import imports, status
 
@@ -20,7 +20,30 @@ def jobs(sources: Sources) -> APIRouter:
     router = APIRouter(prefix="/v1", responses=documentation.PROBLEMS)
     reads = sources.reads
 
-    @router.get("/imports/{job}", response_model=imports.ImportJob, tags=["imports"])
+    @router.get("/imports", response_model=Page[imports.ImportJob], tags=["imports"])
+    async def list_imports(
+        run_id: Text = None,
+        dataset_id: Text = None,
+        state: Annotated[imports.State | None, Query(description="only those in this state")] = None,
+        format: Annotated[
+            imports.Format | None, Query(description="only those of this format; it says what is imported, too")
+        ] = None,
+        page_size: PageSize = 100,
+        page_token: PageToken = None,
+    ) -> Response:
+        """Imports, the newest first; `rejections` are those of one import alone."""
+        found = await imports.import_jobs(
+            sources,
+            run_id=run_id,
+            dataset_id=dataset_id,
+            state=state,
+            format=format,
+            page_size=page_size,
+            page_token=page_token,
+        )
+        return json(found)
+
+    @router.get("/imports/{job}", response_model=imports.ImportJobInFull, tags=["imports"])
     async def get_import(
         job: Annotated[str, Path(max_length=200)],
         wait: Annotated[

@@ -21,6 +21,7 @@ LARGEST_PAGE = 1000
 PageSize = Annotated[int, Query(ge=1, le=LARGEST_PAGE, description="most items of a page")]
 PageToken = Annotated[str | None, Query(description="`next_page_token` of the page before")]
 Name = Annotated[str | None, Query(max_length=500, description="only the one of exactly this name")]
+Text = Annotated[str | None, Query(max_length=500)]
 RunId = Annotated[str, Path(max_length=200, examples=["run_7f3c"])]
 DatasetId = Annotated[str, Path(max_length=200, examples=["ds_51a0"])]
 GlobalKey = Annotated[str, Path(max_length=200, description="names the row in its dataset; it may hold slashes")]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
-from typing import Literal
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -18,7 +19,7 @@ from services.common.readmodel.collections import (
     RUN_SUMMARIES,
 )
 from services.common.runtime.errors import Problem, not_found
-from services.query.answers import Answer
+from services.query.answers import Answer, Page
 from services.query.reads import Document, Reads
 from services.query.sources import Sources
 from services.query.views.freshness import ACCEPTING, DATA_ROWS_TOPIC, GROUND_TRUTH, MEASURING, PREDICTIONS, Progress
@@ -26,6 +27,15 @@ from services.query.views.freshness import ACCEPTING, DATA_ROWS_TOPIC, GROUND_TR
 FIRST_REJECTIONS = 20
 LONGEST_WAIT = 60.0
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.02, 0.2
+
+_STORED = (
+    *("state", "dataset_id", "dataset_version", "run_id", "format", "mode", "failure"),
+    *("begun_unix_ms", "ended_unix_ms"),
+)
+
+
+State = Literal["RUNNING", "FINISHED", "FAILED"]
+Format = Literal["coco", "ndjson", "data-rows", "prediction-deletion", "row-deletion", "truth-removal"]
 
 
 class Rejection(Answer):
@@ -49,7 +59,8 @@ class ImportJob(Answer):
     """An import. FINISHED: the log has all of it. `measured`: the run's numbers rest on all of it."""
 
     job: str
-    state: Literal["RUNNING", "FINISHED", "FAILED"]
+    name: str | None = Field(description="what its client calls it, such as the name of its file")
+    state: State
     dataset_id: str
     dataset_version: int | None
     run_id: str | None
@@ -59,14 +70,49 @@ class ImportJob(Answer):
     rejected: int
     measured: bool
     failure: str | None
-    rejections: list[Rejection] = Field(description="the first twenty; GET /v1/imports/{job}/errors has up to 100,000")
     warnings: dict[str, int] = Field(description="what was taken although it is odd, and how often")
     progress: ImportProgress
     begun_unix_ms: int
     ended_unix_ms: int | None
 
 
-async def import_job(sources: Sources, job: str, *, wait: float = 0.0) -> ImportJob:
+class ImportJobInFull(ImportJob):
+    """With what it didn't take."""
+
+    rejections: list[Rejection] = Field(description="the first twenty; GET /v1/imports/{job}/errors has up to 100,000")
+
+
+async def import_jobs(
+    sources: Sources,
+    *,
+    run_id: str | None = None,
+    dataset_id: str | None = None,
+    state: State | None = None,
+    format: Format | None = None,
+    page_size: int,
+    page_token: str | None = None,
+) -> Page[ImportJob]:
+    """Imports, the newest first."""
+    reads = sources.reads
+    documents, token = await reads.listing(
+        IMPORTS,
+        {"run_id": run_id, "dataset_id": dataset_id, "state": state, "format": format},
+        order=(("begun_unix_ms", -1),),
+        page_size=page_size,
+        page_token=page_token,
+    )
+    live, grounds = await asyncio.gather(
+        reads.several(IMPORT_JOBS, [document["import_id"] for document in documents]), _grounds(sources, documents)
+    )
+    partitions = sources.row_partitions
+    items = [
+        ImportJob(**_fields(each, live.get(each["import_id"]), _measured(each, grounds, partitions)))
+        for each in documents
+    ]
+    return Page(items=items, next_page_token=token)
+
+
+async def import_job(sources: Sources, job: str, *, wait: float = 0.0) -> ImportJobInFull:
     """An import. With `wait`, answers when it is measured or never will be, or after so many seconds."""
     deadline = asyncio.get_running_loop().time() + wait
     pause = SHORTEST_PAUSE
@@ -92,57 +138,88 @@ async def _rejections(reads: Reads, job: str) -> AsyncIterator[Rejection]:
         yield _rejection(document)
 
 
-async def _import_job(sources: Sources, job: str) -> tuple[ImportJob, bool]:
+async def _import_job(sources: Sources, job: str) -> tuple[ImportJobInFull, bool]:
     """An import, and whether it is measured or may still be: not if it failed, or its run was deleted."""
     reads = sources.reads
     document = await reads.one(IMPORTS, job)
     if document is None:
         raise _absent()
-    ended = document["state"] != "RUNNING"
-    live, (errors, _), is_measured = await asyncio.gather(
+    live, (errors, _), grounds = await asyncio.gather(
         reads.one(IMPORT_JOBS, job),
         reads.listing(
             IMPORT_ERRORS, {"import_id": job}, order=(("number", 1),), page_size=FIRST_REJECTIONS, page_token=None
         ),
-        _measured(sources, document),
+        _grounds(sources, [document]),
     )
-    live = live or {}
-    counts = document if ended else live
-    answer = ImportJob(
-        job=job,
-        state=document["state"],
-        dataset_id=document["dataset_id"],
-        dataset_version=document["dataset_version"],
-        run_id=document["run_id"],
-        format=document["format"],
-        mode=document["mode"],
-        accepted=counts.get("accepted", 0),
-        rejected=counts.get("rejected", 0),
-        measured=bool(is_measured),
-        failure=document["failure"],
-        rejections=[_rejection(error) for error in errors],
-        warnings=dict(live.get("warnings", {})),
-        progress=ImportProgress(bytes=live.get("bytes", 0), place=live.get("place", 0)),
-        begun_unix_ms=document["begun_unix_ms"],
-        ended_unix_ms=document["ended_unix_ms"],
-    )
+    is_measured = _measured(document, grounds, sources.row_partitions)
+    rejections = [_rejection(error) for error in errors]
+    answer = ImportJobInFull(**_fields(document, live, is_measured), rejections=rejections)
     return answer, answer.state != "FAILED" and is_measured is not None
 
 
-async def _measured(sources: Sources, job: Document) -> bool | None:
+def _fields(document: Document, live: Document | None, is_measured: bool | None) -> dict[str, Any]:
+    """What is said of any import. `live`: what its process says of it."""
+    live = live or {}
+    counts = live if document["state"] == "RUNNING" else document
+    return {
+        "job": document["import_id"],
+        "name": document.get("name"),
+        **{field: document[field] for field in _STORED},
+        "accepted": counts.get("accepted", 0),
+        "rejected": counts.get("rejected", 0),
+        "measured": bool(is_measured),
+        "warnings": dict(live.get("warnings", {})),
+        "progress": ImportProgress(bytes=live.get("bytes", 0), place=live.get("place", 0)),
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class _Grounds:
+    """What has to be known to say whether imports are measured, for all of a page at once."""
+
+    progress: Mapping[str, Progress]
+    """By group."""
+    runs: Mapping[str, Document]
+    summaries: Mapping[str, Document]
+    versions: Mapping[str, Document]
+    """By `dataset/version`."""
+
+
+async def _grounds(sources: Sources, jobs: Sequence[Document]) -> _Grounds:
+    reads = sources.reads
+    finished = [job for job in jobs if job["state"] == "FINISHED"]
+    groups = sorted({_group(job)[0] for job in finished if job["run_id"] is None})
+    run_ids = sorted({job["run_id"] for job in finished if job["run_id"] is not None})
+    runs, summaries, *progress = await asyncio.gather(
+        reads.several(MODEL_RUNS, run_ids),
+        reads.several(RUN_SUMMARIES, run_ids),
+        *(reads.progress(group, sources.row_partitions) for group in groups),
+    )
+    versions = await reads.several(DATASET_VERSIONS, sorted({_version(run) for run in runs.values()}))
+    return _Grounds(dict(zip(groups, progress, strict=True)), runs, summaries, versions)
+
+
+def _group(job: Document) -> tuple[str, str]:
+    """Who applies what an import without a run said, and on which topic that lies."""
+    return (ACCEPTING, DATA_ROWS_TOPIC) if job["format"] == "data-rows" else (MEASURING, GROUND_TRUTH)
+
+
+def _version(run: Document) -> str:
+    return f"{run['dataset_id']}/{run['dataset_version']}"
+
+
+def _measured(job: Document, grounds: _Grounds, row_partitions: int) -> bool | None:
     """Whether what the import said is in the numbers: progress alone tells. None: its run is gone."""
     if job["state"] != "FINISHED":
         return False
-    reads = sources.reads
     if job["run_id"] is None:
-        group, topic = (ACCEPTING, DATA_ROWS_TOPIC) if job["format"] == "data-rows" else (MEASURING, GROUND_TRUTH)
-        return applied(job, await reads.progress(group, sources.row_partitions), topic=topic)
-    run, summary = await asyncio.gather(reads.one(MODEL_RUNS, job["run_id"]), reads.one(RUN_SUMMARIES, job["run_id"]))
+        group, topic = _group(job)
+        return applied(job, grounds.progress[group], topic=topic)
+    run, summary = grounds.runs.get(job["run_id"]), grounds.summaries.get(job["run_id"])
     if run is None or summary is None:
         return None if run is None else False
-    version = await reads.one(DATASET_VERSIONS, run["dataset_id"], str(run["dataset_version"]))
-    scoped = not run.get("splits") or in_scope(run, summary["scope_version"] or {}, sources.row_partitions)
-    return scoped and measured(job, run, version, summary["version"], sources.row_partitions)
+    scoped = not run.get("splits") or in_scope(run, summary["scope_version"] or {}, row_partitions)
+    return scoped and measured(job, run, grounds.versions.get(_version(run)), summary["version"], row_partitions)
 
 
 def measured(

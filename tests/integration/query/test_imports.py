@@ -9,12 +9,12 @@ import pytest
 from services.common.documents import Replace
 from services.common.readmodel.mongo import ReadModel
 from tests.integration.query.conftest import Api
-from tests.integration.query.world import PROJECT, World
+from tests.integration.query.world import NOW, PROJECT, World
 
 
 async def test_an_import_that_is_measured(api: Api, world: World):
     job = await api.get("/v1/imports/imp_1")
-    assert (job["job"], job["state"], job["measured"]) == ("imp_1", "FINISHED", True)
+    assert (job["job"], job["name"], job["state"], job["measured"]) == ("imp_1", "imp_1.json", "FINISHED", True)
     assert (job["accepted"], job["rejected"], job["rejections"]) == (len(world.results), 0, [])
     assert (job["run_id"], job["dataset_version"]) == ("run_1", 1)
 
@@ -119,3 +119,40 @@ async def test_imports_that_are_not_there(api: Api):
     assert await api.refused("/v1/imports/none") == (404, "not-found")
     assert await api.refused("/v1/imports/none/errors") == (404, "not-found")
     assert await api.refused("/v1/imports/imp_1", wait=61) == (422, "invalid-request")
+
+
+async def test_the_newest_imports_come_first_page_by_page(api: Api, store: ReadModel, world: World):
+    assert [each["job"] for each in (await api.get("/v1/imports"))["items"]] == ["imp_1"]
+    changes: list[dict[str, Any]] = [
+        {"run_id": None, "format": "data-rows", "mode": None},
+        {"run_id": None, "end_offsets": {"0": 10}},
+        {"end_offsets": {"3": 10}},
+        {"run_id": "run_gone"},
+        {"state": "FAILED", "failure": "the connection broke", "name": None},
+        {"state": "RUNNING", "accepted": 0, "ended_unix_ms": None, "dataset_id": "ds_2"},
+    ]
+    begun = {f"imp_{n}": NOW + n // 2 for n in range(2, 2 + len(changes))}
+    documents = [
+        world.import_document(job, begun_unix_ms=at, **change)
+        for (job, at), change in zip(begun.items(), changes, strict=True)
+    ]
+    live = {"_id": f"{PROJECT}/imp_7", "import_id": "imp_7", "accepted": 17, "rejected": 2, "warnings": {"odd": 1}}
+    await store.write([*(Replace("imports", each) for each in documents), Replace("import_jobs", live)])
+
+    found = await api.pages("/v1/imports", 2)
+    assert [each["job"] for each in found] == ["imp_7", "imp_6", "imp_5", "imp_4", "imp_3", "imp_2", "imp_1"]
+    for item in found:
+        alone = await api.get(f"/v1/imports/{item['job']}")
+        assert alone == {**item, "rejections": []}
+    assert [each["job"] for each in found if each["measured"]] == ["imp_2", "imp_1"]
+
+    async def jobs(**filters: str) -> list[str]:
+        return [each["job"] for each in await api.pages("/v1/imports", 1, **filters)]
+
+    assert await jobs(run_id="run_1") == ["imp_7", "imp_6", "imp_4", "imp_1"]
+    assert await jobs(run_id="run_1", state="FINISHED") == ["imp_4", "imp_1"]
+    assert await jobs(dataset_id="ds_2") == ["imp_7"]
+    assert await jobs(format="data-rows") == ["imp_2"]
+    assert await jobs(run_id="none") == []
+    assert await api.refused("/v1/imports", state="DONE") == (422, "invalid-request")
+    assert await api.refused("/v1/imports", run="run_1") == (422, "unknown-parameter")

@@ -135,6 +135,7 @@ class World:
             "_id": f"{self.project}/{import_id}",
             "project_id": self.project,
             "import_id": import_id,
+            "name": f"{import_id}.json",
             "dataset_id": DATASET,
             "dataset_version": 1,
             "run_id": self.run_id,

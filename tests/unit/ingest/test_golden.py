@@ -169,6 +169,16 @@ def test_a_new_run_is_told_with_its_classes(catalog: Any) -> None:
     assert marker == golden("marker_run_created_classes").marker
 
 
+def test_an_import_may_have_a_name(catalog: Any) -> None:
+    names = ["create_ontology", "create_ontology_version", "create_dataset", "create_model", "create_model_run"]
+    apply_requests(catalog, [*names, "begin_import", "begin_import_named"])
+    imports = catalog.store.collections["imports"].values()
+    assert {each["import_id"]: each["name"] for each in imports} == {
+        "imp_golden": None,
+        "imp_named": "époque 12.ndjson",
+    }
+
+
 def test_an_import_that_fails_is_told(catalog: Any) -> None:
     names = ["create_ontology", "create_ontology_version", "create_dataset", "create_model", "create_model_run"]
     names += ["begin_import", "end_import_failed"]

@@ -95,6 +95,7 @@ QUERY = EVERY_SERVICE | {
     "GET /asyncapi.yaml",
     "GET /v1/datasets/{dataset_id}/versions/{version}",
     "GET /v1/datasets/{dataset_id}/versions:compare",
+    "GET /v1/imports",
     "GET /v1/imports/{job}",
     "GET /v1/imports/{job}/errors",
     "GET /v1/model-runs",

@@ -64,6 +64,7 @@ def begin_import(catalog: CatalogState, at: Place, ask: BeginImport) -> Decision
         "_id": f"{at.project_id}/{ask.import_id}",
         "project_id": at.project_id,
         "import_id": ask.import_id,
+        "name": ask.name or None,
         "dataset_id": dataset_id,
         "dataset_version": version,
         "run_id": ask.run_id or None,

@@ -273,18 +273,20 @@ class DeleteRunConfig(_message.Message):
     def __init__(self, run_config_id: _Optional[str] = ...) -> None: ...
 
 class BeginImport(_message.Message):
-    __slots__ = ("import_id", "dataset_id", "run_id", "mode", "format")
+    __slots__ = ("import_id", "dataset_id", "run_id", "mode", "format", "name")
     IMPORT_ID_FIELD_NUMBER: _ClassVar[int]
     DATASET_ID_FIELD_NUMBER: _ClassVar[int]
     RUN_ID_FIELD_NUMBER: _ClassVar[int]
     MODE_FIELD_NUMBER: _ClassVar[int]
     FORMAT_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
     import_id: str
     dataset_id: str
     run_id: str
     mode: _predictions_pb2.ImportMode
     format: str
-    def __init__(self, import_id: _Optional[str] = ..., dataset_id: _Optional[str] = ..., run_id: _Optional[str] = ..., mode: _Optional[_Union[_predictions_pb2.ImportMode, str]] = ..., format: _Optional[str] = ...) -> None: ...
+    name: str
+    def __init__(self, import_id: _Optional[str] = ..., dataset_id: _Optional[str] = ..., run_id: _Optional[str] = ..., mode: _Optional[_Union[_predictions_pb2.ImportMode, str]] = ..., format: _Optional[str] = ..., name: _Optional[str] = ...) -> None: ...
 
 class EndImport(_message.Message):
     __slots__ = ("import_id", "failure", "accepted", "rejected", "truth_digest", "end_offsets", "nothing_follows", "category_classes")

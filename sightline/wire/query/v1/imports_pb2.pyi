@@ -15,7 +15,7 @@ class GetImportRequest(_message.Message):
     def __init__(self, job: _Optional[str] = ..., wait: _Optional[float] = ...) -> None: ...
 
 class GetImportResponse(_message.Message):
-    __slots__ = ("job", "state", "dataset_id", "dataset_version", "run_id", "format", "mode", "accepted", "rejected", "measured", "failure", "rejections", "warnings", "progress", "begun_unix_ms", "ended_unix_ms")
+    __slots__ = ("job", "state", "dataset_id", "dataset_version", "run_id", "format", "mode", "accepted", "rejected", "measured", "failure", "rejections", "warnings", "progress", "begun_unix_ms", "ended_unix_ms", "name")
     class WarningsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -39,6 +39,7 @@ class GetImportResponse(_message.Message):
     PROGRESS_FIELD_NUMBER: _ClassVar[int]
     BEGUN_UNIX_MS_FIELD_NUMBER: _ClassVar[int]
     ENDED_UNIX_MS_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
     job: str
     state: str
     dataset_id: str
@@ -55,7 +56,8 @@ class GetImportResponse(_message.Message):
     progress: ImportProgress
     begun_unix_ms: int
     ended_unix_ms: int
-    def __init__(self, job: _Optional[str] = ..., state: _Optional[str] = ..., dataset_id: _Optional[str] = ..., dataset_version: _Optional[int] = ..., run_id: _Optional[str] = ..., format: _Optional[str] = ..., mode: _Optional[str] = ..., accepted: _Optional[int] = ..., rejected: _Optional[int] = ..., measured: _Optional[bool] = ..., failure: _Optional[str] = ..., rejections: _Optional[_Iterable[_Union[Rejection, _Mapping]]] = ..., warnings: _Optional[_Mapping[str, int]] = ..., progress: _Optional[_Union[ImportProgress, _Mapping]] = ..., begun_unix_ms: _Optional[int] = ..., ended_unix_ms: _Optional[int] = ...) -> None: ...
+    name: str
+    def __init__(self, job: _Optional[str] = ..., state: _Optional[str] = ..., dataset_id: _Optional[str] = ..., dataset_version: _Optional[int] = ..., run_id: _Optional[str] = ..., format: _Optional[str] = ..., mode: _Optional[str] = ..., accepted: _Optional[int] = ..., rejected: _Optional[int] = ..., measured: _Optional[bool] = ..., failure: _Optional[str] = ..., rejections: _Optional[_Iterable[_Union[Rejection, _Mapping]]] = ..., warnings: _Optional[_Mapping[str, int]] = ..., progress: _Optional[_Union[ImportProgress, _Mapping]] = ..., begun_unix_ms: _Optional[int] = ..., ended_unix_ms: _Optional[int] = ..., name: _Optional[str] = ...) -> None: ...
 
 class Rejection(_message.Message):
     __slots__ = ("number", "code", "message", "where", "uuid")
