@@ -42,6 +42,11 @@ class Steps:
         if ontology is not None and not makes_rows:
             await self._rows(project, dataset_id, "the dataset has no data rows that the truth could be of")
 
+    async def before_commit(self, project: str, dataset_id: str) -> None:
+        """A version has the order that was said of its rows before: what that changes of truth is told by then."""
+        if await self._store.get(DATASETS, f"{project}/{dataset_id}") is not None:
+            await rows_are_known(self._log, self._rows_loop)
+
     async def before_run(self, project: str, dataset_id: str) -> None:
         """A run needs data rows to predict on."""
         if await self._store.get(DATASETS, f"{project}/{dataset_id}") is not None:
