@@ -7,18 +7,30 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
 
 Box = tuple[float, float, float, float]
 Truth = tuple[int, Box, bool]
 Spoken = tuple[bytes, int, Box, float]
 """uuid, class, box, confidence (NaN: absent)."""
+Order = int | None | Literal["kept"]
+"""The ordinal that a change gives a row; None: none from now on."""
 
 
 @dataclass
 class Row:
     split: str = "unassigned"
+    ordinal: int | None = None
+
+
+@dataclass(frozen=True)
+class Label:
+    """The truth of a row in a version."""
+
+    import_id: str
+    truth: list[Truth]
+    ordinal: int | None
 
 
 @dataclass
@@ -64,8 +76,22 @@ class Run:
 class Dataset:
     draft: int = 1
     rows: dict[str, Row] = field(default_factory=dict)
-    truth: dict[int, dict[str, tuple[str, list[Truth]]]] = field(default_factory=lambda: {1: {}})
-    """By version that is there, the draft among them: import and annotations of labelled rows."""
+    truth: dict[int, dict[str, Label]] = field(default_factory=lambda: {1: {}})
+    """By version that is there, the draft among them: labelled rows."""
+    moved: bool = False
+    """Whether the draft's truth was given another order than it came with."""
+
+    def put_in_order(self, key: str) -> None:
+        """A row that is known has the same place in the draft."""
+        row, label = self.rows.get(key), self.truth[self.draft].get(key)
+        if row and label and row.ordinal != label.ordinal:
+            self.truth[self.draft][key] = replace(label, ordinal=row.ordinal)
+            self.moved = True
+
+    def make_row(self, key: str) -> None:
+        """Where there is none."""
+        self.rows.setdefault(key, Row())
+        self.put_in_order(key)
 
 
 class Project:
@@ -81,10 +107,12 @@ class Project:
 
     # Rows
 
-    def upsert_row(self, dataset: str, key: str, split: str | None) -> None:
+    def upsert_row(self, dataset: str, key: str, split: str | None, order: Order) -> None:
         if dataset in self.datasets:
             row = self.datasets[dataset].rows.setdefault(key, Row())
             row.split = split or row.split
+            row.ordinal = row.ordinal if order == "kept" else order
+            self.datasets[dataset].put_in_order(key)
 
     def delete_row(self, dataset: str, key: str) -> None:
         there = self.datasets[dataset]
@@ -99,11 +127,12 @@ class Project:
 
     # Truth
 
-    def label(self, dataset: str, key: str, truth: list[Truth], import_id: str, only_unlabelled: bool) -> None:
+    def label(self, dataset: str, key: str, label: Label, only_unlabelled: bool) -> None:
         if dataset in self.datasets:
             there = self.datasets[dataset]
             if not (only_unlabelled and key in there.truth[there.draft]):
-                there.truth[there.draft][key] = import_id, truth
+                there.truth[there.draft][key] = label
+                there.put_in_order(key)
 
     def unlabel(self, dataset: str, key: str) -> None:
         there = self.datasets[dataset]
@@ -111,7 +140,7 @@ class Project:
 
     def end_truth_import(self, dataset: str, import_id: str) -> None:
         there = self.datasets[dataset]
-        kept = {key: truth for key, truth in there.truth[there.draft].items() if truth[0] == import_id}
+        kept = {key: label for key, label in there.truth[there.draft].items() if label.import_id == import_id}
         there.truth[there.draft] = kept
 
     def commit(self, dataset: str) -> None:
@@ -141,7 +170,7 @@ class Project:
             said.items = {uuid: item for uuid, item in said.items.items() if item[1] <= run.highest_class}
             run.rows[key] = said
             if run.accepts_new_rows:
-                self.datasets[dataset].rows.setdefault(key, Row())
+                self.datasets[dataset].make_row(key)
 
     def delete_runs(self, ids: Iterable[str]) -> None:
         for id in list(ids):
@@ -158,7 +187,7 @@ class Project:
         if run.dataset != dataset or run.sealed or any(box[1] > run.highest_class for box in boxes):
             return
         if key not in run.rows and run.accepts_new_rows:
-            self.datasets[dataset].rows.setdefault(key, Row())
+            self.datasets[dataset].make_row(key)
         run.rows.setdefault(key, Said()).take(boxes, mode, import_id)
 
     def take_back(self, id: str, dataset: str, key: str, uuids: Iterable[bytes]) -> None:
@@ -174,12 +203,14 @@ class Project:
 
     def truth_of(self, run: Run) -> dict[str, list[Truth]]:
         """The annotations of labelled rows of the run's version."""
-        return {key: truth for key, (_, truth) in self.datasets[run.dataset].truth[run.version].items()}
+        return {key: label.truth for key, label in self.datasets[run.dataset].truth[run.version].items()}
 
     def scope(self, run: Run) -> list[str]:
-        """The labelled rows that it is measured on."""
+        """The labelled rows that it is measured on: by ordinal, those without follow by their names."""
         rows = self.datasets[run.dataset].rows
-        labelled = sorted(self.truth_of(run))
+        labels = self.datasets[run.dataset].truth[run.version]
+        places = {key: (label.ordinal is None, label.ordinal or 0, key) for key, label in labels.items()}
+        labelled = sorted(places, key=lambda key: places[key])
         return [key for key in labelled if not run.splits or rows.get(key, Row()).split in run.splits]
 
     def coco(self, run: Run) -> tuple[dict[str, Any], list[dict[str, Any]]]:

@@ -43,7 +43,7 @@ from sightline.mongod import Process as Server
 from sightline.wire.events.v1 import catalog_pb2 as asks
 from sightline.wire.events.v1.data_rows_pb2 import DataRowDeleted, DataRowUpserted, Split
 from sightline.wire.events.v1.event_pb2 import Event
-from tests.chaos.naive_project import Dataset, Project, Run, iou
+from tests.chaos.naive_project import Dataset, Label, Order, Project, Row, Run, iou
 from tests.unit.evaluation import oracle
 from tests.unit.eventlog.fakes import Crash, SteppedLog, SteppedStore
 from tests.unit.metrics.saying import (
@@ -61,6 +61,7 @@ from tests.unit.metrics.saying import (
 
 PARTITIONS = 2
 KEYS = [f"image-{i}" for i in range(5)]
+ORDINALS = [0, 1, 1, 2, -1]
 SPLITS = {"training": 1, "validation": 2, "test": 3, "unassigned": 4}
 GROUPS = {
     "ingest.catalog": (CATALOG,),
@@ -262,6 +263,9 @@ class World:
     def some_truth(self) -> list[Any]:
         return [(class_id, box, self.dice.random() < 0.15) for class_id, box in self.some()]
 
+    def some_order(self) -> Order:
+        return self.dice.choice(["kept", "kept", None, *ORDINALS])
+
     def some_dataset(self) -> str:
         return self.dice.choice([*self.model.datasets])
 
@@ -277,10 +281,14 @@ class World:
 
     async def upsert_row(self) -> None:
         dataset, key = self.some_dataset(), self.dice.choice(KEYS)
-        split = self.dice.choice([None, *SPLITS])
+        split, order = self.dice.choice([None, *SPLITS]), self.some_order()
         said = DataRowUpserted(dataset_id=dataset, global_key=key, split=Split.ValueType(SPLITS.get(split or "", 0)))
+        if order is None:
+            said.cleared.append("ordinal")
+        elif order != "kept":
+            said.ordinal = order
         await self.say_row(f"{PROJECT}/{dataset}/{key}", event(data_row_upserted=said))
-        self.model.upsert_row(dataset, key, split)
+        self.model.upsert_row(dataset, key, split, order)
 
     async def delete_row(self) -> None:
         dataset, key = self.some_dataset(), self.dice.choice(KEYS)
@@ -293,7 +301,9 @@ class World:
 
     async def _label(self, dataset: str, key: str, import_id: str) -> None:
         marked = self.some_truth()
-        whole = truth(key, marked, import_id=import_id, dataset=dataset)
+        row = self.model.datasets[dataset].rows.get(key)
+        ordinal = row.ordinal if row and self.dice.random() < 0.7 else self.dice.choice([None, *ORDINALS])
+        whole = truth(key, marked, import_id=import_id, ordinal=ordinal, dataset=dataset)
         whole.ground_truth_replaced.only_unlabelled = only = self.dice.random() < 0.15
         events = [whole]
         if self.dice.random() < 0.3:
@@ -303,7 +313,7 @@ class World:
                 await self.say(*events[:2])
                 return
         await self.say(*events)
-        self.model.label(dataset, key, marked, import_id, only)
+        self.model.label(dataset, key, Label(import_id, marked, ordinal), only)
 
     async def unlabel(self) -> None:
         dataset, key = self.some_dataset(), self.dice.choice(KEYS)
@@ -473,6 +483,9 @@ class World:
 
     async def commit(self) -> None:
         dataset = self.some_dataset()
+        if self.model.datasets[dataset].moved:  # else the version may be committed before it has that order
+            await self.all_moved()
+            self.model.datasets[dataset].moved = False
         assert await self.ask(commit_dataset_version=asks.CommitDatasetVersion(dataset_id=dataset)) == 201
         self.model.commit(dataset)
 
@@ -555,6 +568,12 @@ class World:
         ends = {topic: await self.log.end_offsets(topic) for topic in GROUPS[group]}
         await self.passed(group, *(Position(t, p, end - 1) for t, of in ends.items() for p, end in of.items() if end))
 
+    async def all_moved(self) -> None:
+        """Wait until all that was said of rows is applied, and where that gives truth another place, it is told."""
+        told = -1
+        while told != (told := sum((await self.log.end_offsets(GROUND_TRUTH)).values())):
+            await self.all_applied("ingest.rows")
+
     async def rest(self) -> None:
         """Wait until nothing more comes of anything."""
         self.faults.on = False
@@ -583,9 +602,9 @@ class World:
 
     async def _check_rows(self) -> None:
         documents = await self.store.find(Read("data_rows", {}))
-        known = {(d["dataset_id"], d["global_key"]): d["split"] for d in documents if d["known"]}
-        expected = {(id, key): row.split for id, ds in self.model.datasets.items() for key, row in ds.rows.items()}
-        assert known == expected, known.items() ^ expected.items()
+        known = {(d["dataset_id"], d["global_key"]): Row(d["split"], d["ordinal"]) for d in documents if d["known"]}
+        expected = {(id, key): row for id, ds in self.model.datasets.items() for key, row in ds.rows.items()}
+        assert known == expected
         assert not {d["dataset_id"] for d in documents} & self.model.deleted_datasets
         truths = await self.store.find(Read("truths", {}))
         assert not {d["dataset_id"] for d in truths} & self.model.deleted_datasets
@@ -594,13 +613,14 @@ class World:
             for version, labelled in dataset.truth.items():
                 found = [d for d in truths if d["dataset_id"] == id and _holds(d, version)]
                 used.update(d["_id"] for d in found)
-                assert {d["global_key"]: (d["import_id"], _truth(d)) for d in found} == labelled, (id, version)
-                marked = [
-                    d["global_key"]
+                stored = {d["global_key"]: Label(d["import_id"], _truth(d), d["ordinal"]) for d in found}
+                assert stored == labelled, (id, version)
+                marked = {
+                    d["global_key"]: [i["ordinal"] for i in d["labelled"] if _holds(i, version)]
                     for d in documents
                     if d["dataset_id"] == id and any(_holds(i, version) for i in d["labelled"])
-                ]
-                assert sorted(marked) == sorted(labelled), (id, version)
+                }
+                assert marked == {key: [label.ordinal] for key, label in labelled.items()}, (id, version)
         assert {d["_id"] for d in truths} == used, "truth that no version has is gone"
 
     async def _check_run(self, id: str, run: Run) -> None:
