@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import os
 import zlib
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar, cast
 
 import msgspec
 
+from sightline.client import values
 from sightline.client.asking import Body, Sent
 
 if TYPE_CHECKING:
@@ -24,6 +28,10 @@ _GZIP = b"\x1f\x8b"
 _NDJSON = {"Content-Type": "application/x-ndjson"}
 _JSON = {"Content-Type": "application/json"}
 _BOX = ("x", "y", "width", "height")
+_WHOLE = ("width", "height", "ordinal")
+_NAMES_A_ROW = ("row", "global_key")
+
+T = TypeVar("T")
 
 
 class Table(Protocol):
@@ -69,11 +77,6 @@ def file(path: Path, sent: Sent | None = None, *, format: Format = "coco") -> Bo
     return Body(chunks, headers, once)
 
 
-def lines(items: Iterable[object], sent: Sent | None = None, *, gzip: bool = False) -> Body:
-    """Items as NDJSON, a line each. What is an iterator can be sent once only."""
-    return ndjson(lambda: blocks(items), sent, gzip=gzip, once=isinstance(items, Iterator))
-
-
 def ndjson(
     make: Callable[[], Iterator[Sequence[object]]],
     sent: Sent | None = None,
@@ -96,60 +99,118 @@ def ndjson(
     return Body((lambda: _gzipped(chunks())) if gzip else chunks, headers, once)
 
 
+def given_lines(
+    items: Iterable[T],
+    line: Callable[[T, int], object],
+    more: Sequence[object],
+    sent: Sent | None = None,
+    *,
+    gzip: bool,
+) -> Body:
+    """Items as NDJSON, and more lines after them. What is an iterator can be sent once only, and is looked at then."""
+
+    def lines() -> Iterator[object]:
+        return chain((line(item, index) for index, item in enumerate(items)), more)
+
+    once = isinstance(items, Iterator)
+    if not once:
+        deque(lines(), maxlen=0)
+    return ndjson(lambda: blocks(lines()), sent, gzip=gzip, once=once)
+
+
 def rows_of(source: Source) -> Iterable[Mapping[str, Any]]:
     """Data rows as dicts."""
-    if is_table(source):
-        return _records(source)
-    return cast("Iterable[Mapping[str, Any]]", source)
+    return _Records(source) if is_table(source) else cast("Iterable[Mapping[str, Any]]", source)
 
 
 def is_table(source: object) -> bool:
-    """Whether something is a DataFrame."""
+    """Whether something is a DataFrame, or a table of Arrow."""
     return hasattr(source, "columns") and hasattr(source, "__getitem__")
 
 
 def columns_of(table: Any) -> Columns:
     """The columns of a DataFrame: `row` (or `global_key`), `class_name`, and `x, y, width, height` or `box`."""
-    import numpy as np
+    from sightline.client.columns import Columns, boxes_of
 
-    from sightline.client.columns import Columns
-
-    names = [str(name) for name in table.columns]
+    names = _names(table)
     row = "row" if "row" in names else "global_key"
     needed = [row, "class_name", *(["box"] if "box" in names else _BOX)]
     if missing := [name for name in needed if name not in names]:
         raise ValueError(f"the table has no column {', '.join(missing)}: it has {', '.join(names)}")
-    boxes = list(table["box"]) if "box" in names else np.column_stack([np.asarray(table[name]) for name in _BOX])
-    optional = {name: np.asarray(table[name]) for name in ("confidence", "uuid") if name in names}
-    return Columns(np.asarray(table[row]), np.asarray(table["class_name"]), np.asarray(boxes), **optional)
+    boxes = _items(table["box"]) if "box" in names else boxes_of([table[name] for name in _BOX])
+    optional = {name: table[name] for name in ("confidence", "uuid") if name in names}
+    return Columns(table[row], table["class_name"], boxes, **optional)
 
 
-def annotation(item: Mapping[str, Any]) -> Mapping[str, Any]:
+def annotation(item: Mapping[str, Any], index: int) -> Mapping[str, Any]:
     """`{row, class_name, box, confidence?, uuid?}` as a line in Labelbox's shape, in which it may be already."""
-    if "dataRow" in item:
-        return item
-    said = dict(item)
-    key = said.pop("row", None) or said.pop("global_key", None)
-    line: dict[str, Any] = {"dataRow": {"globalKey": key}}
-    if "class_name" in said:
-        line["name"] = said.pop("class_name")
-    if "box" in said:
-        x, y, width, height = said.pop("box")
-        line["bbox"] = {"top": float(y), "left": float(x), "height": float(height), "width": float(width)}
-    return {**line, **{name: value for name, value in said.items() if value is not None}}
+    line: dict[str, Any] = {}
+    if "dataRow" not in item:
+        named = "row" if item.get("row") is not None else "global_key"
+        line["dataRow"] = {"globalKey": values.key(item.get(named), named, index)}
+    for name, value in item.items():
+        if value is None or name in _NAMES_A_ROW:
+            continue
+        match name:
+            case "class_name":
+                line["name"] = values.text(value, name, index)
+            case "box":
+                x, y, width, height = _four(value, index)
+                line["bbox"] = {"top": y, "left": x, "height": height, "width": width}
+            case "confidence":
+                if (confidence := values.confidence(value, name, index)) is not None:
+                    line[name] = confidence
+            case "uuid":
+                line[name] = values.uuid(value, name, index)
+            case _:
+                line[name] = values.json(value, name, index)
+    return line
 
 
-def _records(table: Any) -> Iterator[dict[str, Any]]:
-    """The rows of a DataFrame without what is missing in them."""
-    names = [str(name) for name in table.columns]
-    columns = [table[name].tolist() for name in names]
-    for values in zip(*columns, strict=True):
-        # NaN is how tables say that there is nothing; it differs from itself.
-        yield {
-            name: int(value) if name in ("width", "height", "ordinal") else value
-            for name, value in zip(names, values, strict=True)
-            if value is not None and value == value
-        }
+def data_row(item: Mapping[str, Any], index: int) -> Mapping[str, Any]:
+    """A data row as a line; what is None is emptied."""
+    return {
+        "global_key": values.key(item.get("global_key"), "global_key", index),
+        **{name: _of_row(name, value, index) for name, value in item.items() if name != "global_key"},
+    }
+
+
+def _of_row(name: str, value: object, index: int) -> object:
+    return values.whole(value, name, index) if name in _WHOLE and value is not None else values.json(value, name, index)
+
+
+def _four(box: Any, index: int) -> list[float]:
+    numbers = [values.number(each, "box", index) for each in box] if hasattr(box, "__len__") else []
+    if len(numbers) != len(_BOX) or isinstance(box, str):
+        raise ValueError(f"box at index {index} is {box!r}: give {', '.join(_BOX)}")
+    return numbers
+
+
+@dataclass(frozen=True, slots=True)
+class _Records:
+    """The rows of a DataFrame, without what is missing in them. They can be gone through again."""
+
+    table: Any
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        names = _names(self.table)
+        columns = [_items(self.table[name]) for name in names]
+        for row in zip(*columns, strict=True):
+            yield {
+                name: value
+                for name, value in zip(names, row, strict=True)
+                if name == "global_key" or not values.is_missing(value)
+            }
+
+
+def _names(table: Any) -> list[str]:
+    """The names of a table's columns; Arrow's `columns` are the columns themselves."""
+    return [str(name) for name in getattr(table, "column_names", table.columns)]
+
+
+def _items(column: Any) -> list[Any]:
+    """The items of a column of pandas, or of those that are like it, or of Arrow."""
+    return column.to_pylist() if hasattr(column, "to_pylist") else column.to_list()
 
 
 def blocks(items: Iterable[object]) -> Iterator[Sequence[object]]:

@@ -36,7 +36,7 @@ def add_rows(dataset: Dataset, rows: Source, *, gzip: bool = False) -> Flow[Impo
         if isinstance(rows, (str, PathLike)):
             body = sources.file(Path(rows), format="ndjson")
         else:
-            body = sources.lines(sources.rows_of(rows), sent, gzip=gzip)
+            body = sources.given_lines(sources.rows_of(rows), sources.data_row, (), sent, gzip=gzip)
         return (yield upload(f"{_path(dataset)}/data-rows:import", body, ImportJob))
 
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
-from sightline.client import bars, sources
+from sightline.client import bars, sources, values
 from sightline.client.answers import (
     DatasetVersion,
     ImportJob,
@@ -161,12 +161,13 @@ def send(
 
 def delete_predictions(run: Run, uuid: Iterable[Any], *, row: Sequence[str] | None = None) -> Flow[ImportJob]:
     """Delete predictions by uuid. Where their rows are said too, these need not be searched for."""
-    names = [str(each) for each in uuid]
-    if row is None:
-        lines: list[JsonObject] = [{"uuid": name} for name in names]
-    else:
-        lines = [{"dataRow": {"globalKey": key}, "uuid": name} for key, name in zip(row, names, strict=True)]
-    return (yield upload(f"{_path(run)}/predictions:delete", sources.lines(lines), ImportJob))
+    names = [values.uuid(each, "uuid", index) for index, each in enumerate(uuid)]
+    lines: list[JsonObject] = [{"uuid": name} for name in names]
+    if row is not None:
+        keys = [values.key(key, "row", index) for index, key in enumerate(row)]
+        lines = [{"dataRow": {"globalKey": key}, **line} for key, line in zip(keys, lines, strict=True)]
+    body = sources.ndjson(lambda: sources.blocks(lines))
+    return (yield upload(f"{_path(run)}/predictions:delete", body, ImportJob))
 
 
 def metrics(

@@ -16,7 +16,8 @@ from sightline.client.sources import Format, Source
 def extent(source: Source | None, row: Any) -> tuple[int | None, str]:
     """How much there is to send, where that is known, and of what."""
     if isinstance(source, (str, PathLike)):
-        return Path(source).stat().st_size, "B"
+        path = Path(source)
+        return path.stat().st_size if path.is_file() else None, "B"
     return None if row is None else len(row), "boxes"
 
 
@@ -37,17 +38,18 @@ def body_of(
         path = Path(source)
         chosen = format or sources.guess(path)
         return sources.file(path, sent, format=chosen), chosen
-    return _lines(source, given, list(empty), gzip=gzip, sent=sent), "ndjson"
+    return _lines(source, given, empty, gzip=gzip, sent=sent), "ndjson"
 
 
-def _lines(source: Source | None, given: Mapping[str, Any], empty: list[str], *, gzip: bool, sent: Sent) -> Body:
+def _lines(source: Source | None, given: Mapping[str, Any], empty: Iterable[str], *, gzip: bool, sent: Sent) -> Body:
     # NumPy only here: the command line sends files.
     from sightline.client.columns import Columns, empty_rows
 
+    nothing = empty_rows(empty)
     if source is None or sources.is_table(source):
         if source is None and given.keys() >= {"row", "class_name", "boxes"}:
             columns = Columns(**given).checked()
-        elif source is None and empty and not given:
+        elif source is None and nothing and not given:
             columns = Columns([], [], []).checked()
         elif source is None:
             raise ValueError("columns are given by name: row, class_name and boxes")
@@ -55,11 +57,8 @@ def _lines(source: Source | None, given: Mapping[str, Any], empty: list[str], *,
             columns = sources.columns_of(source).checked()
 
         def blocks() -> Iterator[Sequence[object]]:
-            return chain(columns.blocks(), [empty_rows(empty)] if empty else [])
+            return chain(columns.blocks(), [nothing] if nothing else [])
 
         return sources.ndjson(blocks, sent, gzip=gzip)
     dicts = cast("Iterable[Mapping[str, Any]]", source)
-    once = isinstance(dicts, Iterator)
-    return sources.ndjson(
-        lambda: sources.blocks(chain(map(sources.annotation, dicts), empty_rows(empty))), sent, gzip=gzip, once=once
-    )
+    return sources.given_lines(dicts, sources.annotation, nothing, sent, gzip=gzip)

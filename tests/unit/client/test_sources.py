@@ -102,7 +102,9 @@ def test_tables_and_dicts_say_the_same_as_arrays() -> None:
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ({"boxes": [[1, 2, 3]]}, "shape"),
+        ({"boxes": [[1, 2, 3, 4]]}, "shape"),
+        ({"boxes": np.zeros((4, 3))}, "shape"),
+        ({"boxes": [[1, 2, 3, 4], [1, 2, 3], [1, 2, 3, 4]]}, "boxes at index 1"),
         ({"boxes": [[1, 2, 3, 4], [1, 2, np.nan, 4], [1, 2, 3, 4]]}, "index 1"),
         ({"confidence": [0.1, 0.2]}, "3 items"),
         ({"confidence": [0.1, np.inf, 0.2]}, "index 1"),
