@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 from urllib.parse import quote
 
@@ -20,6 +21,7 @@ TRUTH = {
     "categories": [{"id": 1, "name": "car"}],
     "annotations": [{"id": 1, "image_id": 1, "category_id": 1, "bbox": [1, 2, 3, 4]}],
 }
+KEYS = ["a/1.jpg", "2.jpg"]
 RESULTS = [{"image_id": 1, "category_id": 1, "bbox": [1, 2, 3, 4], "score": 0.5}]
 
 
@@ -112,6 +114,23 @@ async def test_null_empties_what_may_be_empty(things: Things):
         assert (await things.http.patch(f"{rows}/k", json={field: None})).json() == whole
     await things.http.patch(f"{rows}/k", json=full)
     assert (await things.http.patch(f"{rows}/k", json=dict.fromkeys(full))).json() == whole
+
+
+async def test_a_version_has_the_order_that_was_said_before_it_was_committed(things: Things, stand: Stand):
+    """Rows of an import wait to be applied; what they change of truth is told before the commit all the same."""
+    path = f"/v1/datasets/{things.dataset}"
+    lines = [json.dumps({"global_key": key, "ordinal": n}) for n, key in enumerate(KEYS, 20)]
+    assert (await things.http.post(f"{path}/data-rows:import", content="\n".join(lines))).is_success
+    await things.post(f"{path}/versions:commit")
+    assert (await things.http.patch(f"{path}/data-rows/2.jpg", json={"ordinal": None})).is_success
+    await things.post(f"{path}/versions:commit")
+    assert (await things.http.patch(f"{path}/data-rows/2.jpg", json={"ordinal": 7})).is_success
+    assert (await things.http.patch(f"{path}/data-rows/2.jpg", json={"width": 7})).is_success
+    labelled = [(await stored(stand, "data_rows", things.dataset, key))["labelled"] for key in KEYS]
+    assert [[(i["from"], i["to"], i["ordinal"]) for i in each] for each in labelled] == [
+        [(1, None, 20)],
+        [(1, 2, 21), (2, 3, None), (3, None, 7)],
+    ]
 
 
 async def test_a_change_that_loses_to_a_deletion_makes_nothing(
