@@ -1,8 +1,9 @@
 """What a run loop promises on any log and any store: every event applied once and in order, every derived one out.
 
-Inherit, and give `log` (open, empty, with `ledger.TOPICS`) and `store`. The numbers are those of the traces that break
-weaker forms of the rules: 1 the lost answer, 2 the outbox emptied by another, 10 snapshot before poll, 15 dead letters
-after the transaction.
+Inherit, and give `log` (open, empty, with `ledger.TOPICS`) and `store`. Faults come at the moments at which a server is
+written to; `EveryMoment` has them all, again and again, where that costs nothing. The numbers are those of the traces
+that break weaker forms of the rules: 1 the lost answer, 2 the outbox emptied by another, 10 snapshot before poll, 15
+dead letters after the transaction.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+from typing_extensions import override
 
 from services.common.documents import State, Write
 from services.common.eventlog.consumer import Limits, RunLoop
@@ -34,6 +36,8 @@ from tests.unit.eventlog.ledger import GROUP, INPUTS, Ledger, all_of, check_book
 
 SMALL = Limits(records=3, back_off=(0.01,))
 EVERY_MOMENT = [f"{when} {step}" for step in STEPS for when in ("before", "after")]
+ANSWERS = ["stored", "not stored", "stored late"]
+WRITING = ["before commit", "after commit", "before publish", "after publish"]
 
 
 def inputs(count: int = 24) -> list[Message]:
@@ -115,39 +119,18 @@ class RunLoopContract:
         await log.append(inputs())
         await finish(log, store)
 
-    @pytest.mark.parametrize("nth", [1, 3])
-    @pytest.mark.parametrize("moment", EVERY_MOMENT)
+    @pytest.mark.parametrize("nth", [1])
+    @pytest.mark.parametrize("moment", WRITING)
     async def test_crash_at(self, log: EventLog, store: ProgressStore, moment: str, nth: int) -> None:
-        await log.append(inputs())
-        nth = min(nth, 2) if "read progress" in moment else nth
-        with pytest.raises(Crash):
-            await asyncio.wait_for(loop_on(log, store, Fault(moment, Crash(), nth)).run(), 20)
-        await finish(log, store)
+        await crash_at(log, store, moment, nth)
 
-    @pytest.mark.parametrize("moment", EVERY_MOMENT)
+    @pytest.mark.parametrize("moment", WRITING)
     async def test_outage_at(self, log: EventLog, store: ProgressStore, moment: str) -> None:
-        await log.append(inputs())
-        fault = Fault(moment, Outage("away"), 2)
-        async with running(loop_on(log, store, fault)):
-            await until_passed(log, store)
-            while fault.left > 0:
-                await asyncio.sleep(0.001)
-            await until_published(log)
-        await check_books(log, store)
+        await outage_at(log, store, moment)
 
-    @pytest.mark.parametrize("moment", EVERY_MOMENT)
+    @pytest.mark.parametrize("moment", WRITING)
     async def test_two_owners_of_which_one_sleeps_at(self, log: EventLog, store: ProgressStore, moment: str) -> None:
-        """A zombie wakes at any step, after another has done everything, and more comes."""
-        await log.append(inputs())
-        hold = Hold(moment, 2)
-        async with running(loop_on(log, store, hold)):
-            await asyncio.wait_for(hold.there.wait(), 20)
-            async with running(loop_on(log, store)):
-                await until_passed(log, store)
-                hold.go.set()
-                await log.append(inputs())
-                await until_passed(log, store)
-        await finish(log, store)
+        await two_owners_of_which_one_sleeps_at(log, store, moment)
 
     async def test_two_owners_at_once(self, log: EventLog, store: ProgressStore) -> None:
         async with running(loop_on(log, store), loop_on(log, store)):
@@ -158,18 +141,12 @@ class RunLoopContract:
 
     # ---- the traces, by number
 
-    @pytest.mark.parametrize("stored", ["stored", "not stored", "stored late"])
-    @pytest.mark.parametrize("nth", [1, 2, 4])
+    @pytest.mark.parametrize("stored", ANSWERS)
+    @pytest.mark.parametrize("nth", [2])
     async def test_trace_01_answer_of_a_commit_lost(
         self, log: EventLog, store: ProgressStore, stored: str, nth: int
     ) -> None:
-        await log.append(inputs())
-        forgetful = ForgetfulStore(store, stored, nth)
-        async with running(loop_on(log, forgetful)):
-            await until_passed(log, store)
-            await until_published(log)
-        assert forgetful.left <= 0
-        await check_books(log, store)
+        await answer_of_a_commit_lost(log, store, stored, nth)
 
     async def test_trace_01_outbox_is_out_before_the_next_replaces_it(
         self, log: EventLog, store: ProgressStore
@@ -314,6 +291,76 @@ class RunLoopContract:
         by_offset = {h["sightline-offset"]: h for _, h in letters}
         assert by_offset["3"]["mine"] == "1"
         assert all(h["sightline-topic"] == INPUTS[0] and h["sightline-group"] == GROUP for _, h in letters)
+
+
+class EveryMoment(RunLoopContract):
+    """The suite with faults at every moment, and not the first time alone."""
+
+    @pytest.mark.parametrize("nth", [1, 3])
+    @pytest.mark.parametrize("moment", EVERY_MOMENT)
+    @override
+    async def test_crash_at(self, log: EventLog, store: ProgressStore, moment: str, nth: int) -> None:
+        await crash_at(log, store, moment, min(nth, 2) if "read progress" in moment else nth)
+
+    @pytest.mark.parametrize("moment", EVERY_MOMENT)
+    @override
+    async def test_outage_at(self, log: EventLog, store: ProgressStore, moment: str) -> None:
+        await outage_at(log, store, moment)
+
+    @pytest.mark.parametrize("moment", EVERY_MOMENT)
+    @override
+    async def test_two_owners_of_which_one_sleeps_at(self, log: EventLog, store: ProgressStore, moment: str) -> None:
+        await two_owners_of_which_one_sleeps_at(log, store, moment)
+
+    @pytest.mark.parametrize("stored", ANSWERS)
+    @pytest.mark.parametrize("nth", [1, 2, 4])
+    @override
+    async def test_trace_01_answer_of_a_commit_lost(
+        self, log: EventLog, store: ProgressStore, stored: str, nth: int
+    ) -> None:
+        await answer_of_a_commit_lost(log, store, stored, nth)
+
+
+async def crash_at(log: EventLog, store: ProgressStore, moment: str, nth: int) -> None:
+    await log.append(inputs())
+    with pytest.raises(Crash):
+        await asyncio.wait_for(loop_on(log, store, Fault(moment, Crash(), nth)).run(), 20)
+    await finish(log, store)
+
+
+async def outage_at(log: EventLog, store: ProgressStore, moment: str) -> None:
+    await log.append(inputs())
+    fault = Fault(moment, Outage("away"), 2)
+    async with running(loop_on(log, store, fault)):
+        await until_passed(log, store)
+        while fault.left > 0:
+            await asyncio.sleep(0.001)
+        await until_published(log)
+    await check_books(log, store)
+
+
+async def two_owners_of_which_one_sleeps_at(log: EventLog, store: ProgressStore, moment: str) -> None:
+    """A zombie wakes at any step, after another has done everything, and more comes."""
+    await log.append(inputs())
+    hold = Hold(moment, 2)
+    async with running(loop_on(log, store, hold)):
+        await asyncio.wait_for(hold.there.wait(), 20)
+        async with running(loop_on(log, store)):
+            await until_passed(log, store)
+            hold.go.set()
+            await log.append(inputs())
+            await until_passed(log, store)
+    await finish(log, store)
+
+
+async def answer_of_a_commit_lost(log: EventLog, store: ProgressStore, stored: str, nth: int) -> None:
+    await log.append(inputs())
+    forgetful = ForgetfulStore(store, stored, nth)
+    async with running(loop_on(log, forgetful)):
+        await until_passed(log, store)
+        await until_published(log)
+    assert forgetful.left <= 0
+    await check_books(log, store)
 
 
 async def until_published(log: EventLog) -> None:

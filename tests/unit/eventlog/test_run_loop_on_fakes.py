@@ -6,12 +6,12 @@ import pytest
 
 from services.common.eventlog.port import EventLog
 from services.common.progress import ProgressStore
-from tests.contract.eventlog.run_loop_suite import RunLoopContract
+from tests.contract.eventlog.run_loop_suite import EveryMoment
 from tests.unit.eventlog.fakes import FakeLog, FakeStore
 from tests.unit.eventlog.ledger import TOPICS
 
 
-class TestRunLoopOnFakes(RunLoopContract):
+class TestRunLoopOnFakes(EveryMoment):
     @pytest.fixture
     def log(self) -> EventLog:
         return FakeLog(TOPICS)
