@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 from urllib.parse import quote
@@ -10,6 +11,7 @@ import httpx
 import pytest
 
 from services.common.eventlog.topics import DATA_ROWS, GROUND_TRUTH, PREDICTIONS
+from services.common.readmodel.mongo import ReadModel
 from services.ingest.data_rows import DataRows
 from tests.integration.ingest.conftest import Stand
 
@@ -116,8 +118,18 @@ async def test_null_empties_what_may_be_empty(things: Things):
     assert (await things.http.patch(f"{rows}/k", json=dict.fromkeys(full))).json() == whole
 
 
-async def test_a_version_has_the_order_that_was_said_before_it_was_committed(things: Things, stand: Stand):
+async def test_a_version_has_the_order_that_was_said_before_it_was_committed(
+    things: Things, stand: Stand, monkeypatch: pytest.MonkeyPatch
+):
     """Rows of an import wait to be applied; what they change of truth is told before the commit all the same."""
+    store = ReadModel.commit
+
+    async def late(self: ReadModel, group: str, *rest: Any, **more: Any) -> None:
+        if group == "ingest.rows":
+            await asyncio.sleep(0.2)
+        await store(self, group, *rest, **more)
+
+    monkeypatch.setattr(ReadModel, "commit", late)
     path = f"/v1/datasets/{things.dataset}"
     lines = [json.dumps({"global_key": key, "ordinal": n}) for n, key in enumerate(KEYS, 20)]
     assert (await things.http.post(f"{path}/data-rows:import", content="\n".join(lines))).is_success
