@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
+FIRST_DRAFT = 1
+"""The version that a new dataset's truth goes to."""
+
 
 def holds_at(since: int, until: int | None, version: int) -> bool:
     """Whether what holds from one version to another does in this one."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from services.common.eventlog.consumer import RunLoop
 from services.common.eventlog.topics import CATALOG, DATA_ROWS, DEAD_LETTERS, GROUND_TRUTH
+from services.common.groups import INGEST_CATALOG, INGEST_DEAD_LETTERS, INGEST_ROWS
 from services.common.runtime.replaying import LIMITS, ReplayContext, Replayed
 from services.common.runtime.service import Context, Parts, run_service
 from services.ingest.catalog import Catalog
 from services.ingest.data_rows import DataRows
-from services.ingest.dead_letters import DEAD_LETTERS_GROUP, DeadLetters, DeadLettersHandler
-from services.ingest.handlers import CATALOG_GROUP, ROWS_GROUP, CatalogHandler, RowsHandler
+from services.ingest.dead_letters import DeadLetters, DeadLettersHandler
+from services.ingest.handlers import CatalogHandler, RowsHandler
 from services.ingest.import_deletions import PredictionDeletion
 from services.ingest.import_predictions import PredictionImport
 from services.ingest.import_truth import TruthImport
@@ -26,11 +27,16 @@ async def build(context: Context) -> Parts:
     log, store = context.log, context.store
     metrics = context.loop_metrics
     catalog_handler = CatalogHandler(context.settings.row_partitions)
-    catalog_loop = RunLoop(log, store, CATALOG_GROUP, (CATALOG,), catalog_handler, metrics=metrics)
+    catalog_loop = RunLoop(log, store, INGEST_CATALOG, (CATALOG,), catalog_handler, metrics=metrics)
     rows_loop = RunLoop(
-        log, store, ROWS_GROUP, (DATA_ROWS, GROUND_TRUTH), RowsHandler(context.settings.row_partitions), metrics=metrics
+        log,
+        store,
+        INGEST_ROWS,
+        (DATA_ROWS, GROUND_TRUTH),
+        RowsHandler(context.settings.row_partitions),
+        metrics=metrics,
     )
-    letters_loop = RunLoop(log, store, DEAD_LETTERS_GROUP, (DEAD_LETTERS,), DeadLettersHandler(), metrics=metrics)
+    letters_loop = RunLoop(log, store, INGEST_DEAD_LETTERS, (DEAD_LETTERS,), DeadLettersHandler(), metrics=metrics)
     for loop in (catalog_loop, rows_loop, letters_loop):
         context.health.check(loop.group, loop.problem)
 
@@ -61,8 +67,8 @@ async def replay(context: ReplayContext) -> Replayed:
     log, store, partitions = context.log, context.store, context.settings.row_partitions
     return Replayed(
         [
-            RunLoop(log, store, CATALOG_GROUP, (CATALOG,), CatalogHandler(partitions), limits=LIMITS),
-            RunLoop(log, store, ROWS_GROUP, (DATA_ROWS, GROUND_TRUTH), RowsHandler(partitions), limits=LIMITS),
+            RunLoop(log, store, INGEST_CATALOG, (CATALOG,), CatalogHandler(partitions), limits=LIMITS),
+            RunLoop(log, store, INGEST_ROWS, (DATA_ROWS, GROUND_TRUTH), RowsHandler(partitions), limits=LIMITS),
         ]
     )
 

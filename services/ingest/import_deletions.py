@@ -13,6 +13,7 @@ from services.common.documents import Read
 from services.common.eventlog.consumer import RunLoop
 from services.common.eventlog.port import EventLog, Message
 from services.common.eventlog.topics import PREDICTIONS
+from services.common.groups import METRICS_ROWS
 from services.common.readmodel.collections import RUN_ROWS
 from services.common.readmodel.mongo import ReadModel
 from services.common.runtime.errors import Problem
@@ -34,7 +35,6 @@ MOST_WITHOUT_ROW = 1_000_000
 _UUIDS_PER_EVENT = 60_000
 _TOGETHER = 50_000
 """Lines of which events are made at a time, so that a row's come in few events."""
-_MEASURING = "metrics.rows"
 _LOOK_SECONDS = 0.1
 
 _UNKNOWN = "The run has no prediction with this uuid."
@@ -110,7 +110,7 @@ class PredictionDeletion:
         waited_for = await self._log.end_offsets(PREDICTIONS)
         deadline = time.monotonic() + PATIENCE_SECONDS
         for partition, end in waited_for.items():
-            while (await self._store.read_progress(_MEASURING, partition)).offsets.get(PREDICTIONS, 0) < end:
+            while (await self._store.read_progress(METRICS_ROWS, partition)).offsets.get(PREDICTIONS, 0) < end:
                 if time.monotonic() > deadline:
                     detail = "what the log says of predictions is still being worked off: name the rows, or try again"
                     raise Problem(503, "predictions-behind", "the predictions are not known yet", detail)

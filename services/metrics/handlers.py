@@ -16,9 +16,10 @@ from services.common.readmodel import collections
 from services.common.readmodel.collections import under
 from services.common.row_checks import Invalid, Misplaced, check_id, checked_row, truth_faults
 from services.common.row_limits import BATCH_BYTES
+from services.common.versions import FIRST_DRAFT
 from services.metrics.chunks import TRUTH_CHUNKS, ChunkBook
 from services.metrics.columns import prediction_table
-from services.metrics.memory import FIRST_DRAFT, KnownRun, PartitionMemory, memory_id
+from services.metrics.memory import KnownRun, PartitionMemory, memory_id
 from services.metrics.needs import first_reads
 from services.metrics.rows import NO_PAIRS, RUN_ROWS, RunRows, TooMuch
 from services.metrics.touches import Touches, new_row_event

@@ -9,9 +9,10 @@ from services.common.eventlog.clock import Clock
 from services.common.eventlog.consumer import Limits, RunLoop
 from services.common.eventlog.metrics import LoopMetrics
 from services.common.eventlog.port import EventLog
+from services.common.groups import METRICS_ROWS, METRICS_RUNS
 from services.common.readmodel.columns import Columns
 from services.common.readmodel.mongo import ReadModel
-from services.metrics import handlers, memory, run_owner
+from services.metrics import handlers, run_owner
 from services.metrics.loading import two_step_loader
 from services.metrics.pacing import RunPacing
 from services.metrics.row_progress import is_deleted, read_row_progress
@@ -33,7 +34,7 @@ def rows_loop(
     return RunLoop(
         log,
         store,
-        memory.GROUP,
+        METRICS_ROWS,
         handlers.TOPICS,
         handlers.RowsHandler(row_partitions),
         loader=two_step_loader(store),
@@ -63,7 +64,7 @@ class RunsLoop:
         self.loop = RunLoop(
             log,
             store,
-            run_owner.GROUP,
+            METRICS_RUNS,
             run_owner.TOPICS,
             run_owner.RunsHandler(),
             loader=run_owner.Measuring(

@@ -10,17 +10,16 @@ from typing import Any, NamedTuple
 from services.common import markers
 from services.common.documents import Document
 from services.common.failed_imports import FailedImports
+from services.common.groups import METRICS_ROWS
 from services.common.splits import split_names
+from services.common.versions import FIRST_DRAFT
 from sightline.wire.events.v1.event_pb2 import Place
 from sightline.wire.events.v1.markers_pb2 import Marker, RunCreated, VersionCommitted
-
-GROUP = "metrics.rows"
-FIRST_DRAFT = 1
 
 
 def memory_id(partition: int) -> str:
     """The `_id` of a partition's document in `row_partitions`."""
-    return f"{GROUP}/{partition}"
+    return f"{METRICS_ROWS}/{partition}"
 
 
 class Draft(NamedTuple):

@@ -14,12 +14,13 @@ from services.common.eventlog.handling import Batch, Delivery
 from services.common.eventlog.partitioner import partition_of
 from services.common.eventlog.replay import ReplayLog
 from services.common.eventlog.topics import RUN_TOUCHED
+from services.common.groups import METRICS_RUNS
 from services.common.readmodel.collections import RUN_TOUCHES
 from services.common.readmodel.columns import Columns
 from services.common.readmodel.mongo import ReadModel
 from services.metrics.pacing import RunPacing
 from services.metrics.row_progress import is_deleted, read_row_progress
-from services.metrics.run_owner import GROUP, RUN_SUMMARIES, Measuring, RunsHandler
+from services.metrics.run_owner import RUN_SUMMARIES, Measuring, RunsHandler
 from sightline.wire.events.v1.event_pb2 import Event
 from sightline.wire.events.v1.runs_pb2 import RunTouched
 
@@ -54,7 +55,9 @@ async def remeasure(
                 await _measure(log, store, measuring, partition, some)
                 done += len(some)
                 report(done, len(runs))
-            await _measure(log, store, measuring, partition, (), end=log.ends(GROUP).get((RUN_TOUCHED, partition), 0))
+            await _measure(
+                log, store, measuring, partition, (), end=log.ends(METRICS_RUNS).get((RUN_TOUCHED, partition), 0)
+            )
 
     try:
         async with asyncio.TaskGroup() as tasks:
@@ -66,7 +69,7 @@ async def remeasure(
 
 async def _until_others_are_through(log: ReplayLog, store: ReadModel) -> None:
     """What runs are measured on, another process may still be reading."""
-    for group in log.groups - {GROUP}:
+    for group in log.groups - {METRICS_RUNS}:
         for (topic, partition), end in log.ends(group).items():
             while (await store.read_progress(group, partition)).offsets.get(topic, 0) < end:  # noqa: ASYNC110
                 await asyncio.sleep(_LOOK_SECONDS)
@@ -76,14 +79,14 @@ async def _measure(
     log: ReplayLog, store: ReadModel, measuring: Measuring, partition: int, runs: Sequence[str], end: int = 0
 ) -> None:
     """Store the summaries of some runs; `end`: and then, where the group stands."""
-    progress = await store.read_progress(GROUP, partition)
+    progress = await store.read_progress(METRICS_RUNS, partition)
     if not runs and progress.offsets.get(RUN_TOUCHED, 0) >= end:
         return
     batch = Batch(partition, [_touch(partition, run) for run in runs], rev=progress.rev + 1)
     outcome = RunsHandler().handle(batch, await measuring(batch, None), None)
     offsets = {**progress.offsets, RUN_TOUCHED: end} if end else progress.offsets
     after = replace(progress, rev=progress.rev + 1, writer="replay", log_id=log.log_id, offsets=offsets)
-    await store.commit(GROUP, partition, expected_rev=progress.rev, progress=after, writes=outcome.writes)
+    await store.commit(METRICS_RUNS, partition, expected_rev=progress.rev, progress=after, writes=outcome.writes)
 
 
 def _touch(partition: int, run: str) -> Delivery:

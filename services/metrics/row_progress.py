@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from services.common.documents import Read
+from services.common.groups import METRICS_ROWS
 from services.common.readmodel.collections import PROGRESS, ROW_PARTITIONS, under
 from services.common.readmodel.following import PartitionState, RowProgress
 from services.common.readmodel.mongo import ReadModel
-from services.metrics.memory import GROUP
 
 
 async def read_row_progress(store: ReadModel, group: str) -> RowProgress:
@@ -26,7 +26,9 @@ async def read_row_progress(store: ReadModel, group: str) -> RowProgress:
 
 async def is_deleted(store: ReadModel, run_id: str) -> bool:
     """Whether a row partition has heard that a run is gone for ever."""
-    return bool(await store.find(Read(ROW_PARTITIONS.name, {"_id": under(GROUP), "deleted_runs": run_id}, {"_id": 1})))
+    return bool(
+        await store.find(Read(ROW_PARTITIONS.name, {"_id": under(METRICS_ROWS), "deleted_runs": run_id}, {"_id": 1}))
+    )
 
 
 def _partition(document: dict[str, Any]) -> int:

@@ -14,14 +14,13 @@ from services.common.documents import Delete, Read, Replace, State
 from services.common.eventlog.clock import Clock
 from services.common.eventlog.handling import Batch, Handler, Outcome
 from services.common.eventlog.topics import RUN_TOUCHED
+from services.common.groups import INGEST_ROWS, METRICS_ROWS
 from services.common.readmodel import collections
 from services.common.readmodel.columns import Columns, UnknownRun
-from services.common.readmodel.following import ACCEPTING, RowProgress
-from services.common.readmodel.following import GROUP as ROWS_GROUP
+from services.common.readmodel.following import RowProgress
 from services.metrics.pacing import RunPacing
 from services.metrics.summaries import NOTHING, measure, summary_document
 
-GROUP = "metrics.runs"
 TOPICS = (RUN_TOUCHED,)
 RUN_SUMMARIES = collections.RUN_SUMMARIES.name
 
@@ -82,11 +81,11 @@ class Measuring:
         return state
 
     async def _summary(self, project_id: str, run_id: str) -> dict[str, Any]:
-        now, accepted = await self._row_progress(ROWS_GROUP), None
+        now, accepted = await self._row_progress(METRICS_ROWS), None
         numbers, cost = NOTHING, 0.0
         try:
             async with self._columns.run(project_id, run_id) as view:
-                scope: RowProgress = await self._row_progress(ACCEPTING) if view.splits else {}
+                scope: RowProgress = await self._row_progress(INGEST_ROWS) if view.splits else {}
                 await view.reach(_revs(now), _REACH_SECONDS, _revs(scope))
                 moment = view.current
                 now, accepted = moment.progress, moment.accepted

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from services.common.documents import Delete, Replace, Write
 from services.common.eventlog.handling import Delivery, Outgoing
 from services.common.eventlog.topics import RUN_TOUCHED, SCHEMA_VERSION
+from services.common.groups import METRICS_ROWS
 from services.common.readmodel.collections import RUN_TOUCHES
-from services.metrics.memory import GROUP
 from sightline.wire.events.v1.data_rows_pb2 import DataRowUpserted
 from sightline.wire.events.v1.event_pb2 import Event
 from sightline.wire.events.v1.runs_pb2 import RunTouched
@@ -19,7 +19,7 @@ PRODUCER = "metrics"
 def new_row_event(cause: Delivery, dataset_id: str, global_key: str) -> Event:
     """A row that isn't there is made, since a run predicted something of it."""
     return Event(
-        event_id=f"{GROUP}/{cause.partition}/{cause.topic}/{cause.offset}/row",
+        event_id=f"{METRICS_ROWS}/{cause.partition}/{cause.topic}/{cause.offset}/row",
         project_id=cause.event.project_id,
         time_unix_ms=cause.event.time_unix_ms,
         producer=PRODUCER,
@@ -75,7 +75,7 @@ class Touches:
     def _event(self, run_id: str, touch: _Touch) -> Event:
         cause = touch.cause
         return Event(
-            event_id=f"{GROUP}/{self._partition}/{cause.topic}/{cause.offset}/{run_id}",
+            event_id=f"{METRICS_ROWS}/{self._partition}/{cause.topic}/{cause.offset}/{run_id}",
             project_id=cause.event.project_id,
             time_unix_ms=cause.event.time_unix_ms,
             producer=PRODUCER,

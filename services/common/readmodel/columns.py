@@ -18,9 +18,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from services.common.documents import Read
+from services.common.groups import METRICS_ROWS
 from services.common.readmodel.collections import MODEL_RUNS, ROW_PARTITIONS, under
 from services.common.readmodel.feed import FeedLost
-from services.common.readmodel.following import GROUP, Following, PartitionState, RowProgress
+from services.common.readmodel.following import Following, PartitionState, RowProgress
 from services.common.readmodel.joining import JoinedRun, RunColumns, Scope
 from services.common.readmodel.mongo import ReadModel
 from services.common.readmodel.tables import RunTable, SplitTable, TruthTable
@@ -223,7 +224,7 @@ class Columns:
 
     async def _pinned(self, project_id: str, run_id: str) -> tuple[VersionKey, tuple[str, ...]]:
         """Version and scope of a run, as the group knows them, or else as the catalog has them: they never change."""
-        for memory in await self._store.find(Read(ROW_PARTITIONS.name, {"_id": under(GROUP)}, {"runs": 1})):
+        for memory in await self._store.find(Read(ROW_PARTITIONS.name, {"_id": under(METRICS_ROWS)}, {"runs": 1})):
             run = memory["runs"].get(run_id)
             if run and run["project_id"] == project_id:
                 return (project_id, run["dataset_id"], run["dataset_version"]), tuple(run.get("splits", ()))

@@ -12,15 +12,11 @@ from bson.timestamp import Timestamp
 from pymongo.errors import OperationFailure
 
 from services.common.documents import Read
+from services.common.groups import INGEST_ROWS, METRICS_ROWS
 from services.common.readmodel.collections import PROGRESS, ROW_PARTITIONS, under
 from services.common.readmodel.feed import Change, Feed, FeedLost, Watched
 from services.common.readmodel.mongo import ReadModel
 from services.common.readmodel.tables import RunTable, SplitTable, Table, TruthTable
-
-GROUP = "metrics.rows"
-"""The group whose documents tables of truths and runs hold, and whose progress says how far they are."""
-ACCEPTING = "ingest.rows"
-"""The same for tables of splits."""
 
 _MOMENT_GONE = (239, 246)  # SnapshotTooOld, SnapshotUnavailable
 _MOMENT_TRIES = 40
@@ -53,18 +49,18 @@ class Following:
         self._running: asyncio.Task[None]
         self._tables: dict[tuple[str, str], list[Table]] = {}
         self._moved = asyncio.Event()
-        self._stands: dict[str, RowProgress] = {GROUP: {}, ACCEPTING: {}}
+        self._stands: dict[str, RowProgress] = {METRICS_ROWS: {}, INGEST_ROWS: {}}
         self.lost = False
 
     @property
     def progress(self) -> RowProgress:
         """Where truths and runs stand."""
-        return self._stands[GROUP]
+        return self._stands[METRICS_ROWS]
 
     @property
     def accepted(self) -> RowProgress:
         """Where data rows stand."""
-        return self._stands[ACCEPTING]
+        return self._stands[INGEST_ROWS]
 
     @classmethod
     async def begin(cls, store: ReadModel) -> Following:
@@ -103,7 +99,7 @@ class Following:
     async def _fill(self, table: Table) -> Mapping[int, int]:
         """Read all of one moment; returns the progress revs that it includes."""
         async with self._store.snapshot() as moment:
-            group = ACCEPTING if isinstance(table, SplitTable) else GROUP
+            group = INGEST_ROWS if isinstance(table, SplitTable) else METRICS_ROWS
             progress = await moment.find(Read(PROGRESS.name, {"_id": under(group)}, {"rev": 1}))
             async for documents in moment.batches(table.read):
                 table.fill(documents)

@@ -17,7 +17,6 @@ from services.ingest.dead_letters.preview import preview
 from sightline.domain.names import DEFAULT_PROJECT, ID_PATTERN
 from sightline.wire.events.v1.event_pb2 import Event
 
-DEAD_LETTERS_GROUP = "ingest.dead-letters"
 DEAD_LETTERS = collections.DEAD_LETTERS.name
 
 KEY_CHARACTERS = 500

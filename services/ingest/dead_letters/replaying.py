@@ -19,11 +19,11 @@ from services.common.eventlog.dead_letters import read_dead_letter
 from services.common.eventlog.port import EventLog, LogError, MessageTooLarge, Position
 from services.common.eventlog.topics import DEAD_LETTERS as TOPIC
 from services.common.eventlog.topics import row_key
+from services.common.groups import INGEST_ROWS
 from services.common.readmodel.collections import DATA_ROWS, DEAD_LETTERS, PROGRESS, RUN_ROWS, TRUTHS
 from services.common.readmodel.mongo import ReadModel
 from services.common.runtime.errors import Problem, not_found
 from services.ingest.dead_letters.again import Again, Letter, NotReplayable, again, identities
-from services.ingest.handlers import ROWS_GROUP
 from sightline.domain.dead_letters import DeadLetterFilter
 from sightline.identity import IDENTITY_BYTES
 from sightline.wire.events.v1.event_pb2 import Event
@@ -243,7 +243,7 @@ class DeadLetters:
             case "ground_truth_replaced":
                 truth = event.ground_truth_replaced
                 key = row_key(project, truth.dataset_id, truth.global_key)
-                if group == ROWS_GROUP:
+                if group == INGEST_ROWS:
                     mine = Read(DATA_ROWS.name, {"_id": key, "labelled": {"$elemMatch": {"to": None}}})
                 else:
                     mine = Read(TRUTHS.name, {"row": key, "to": None}, {"_id": 1})

@@ -1,6 +1,6 @@
 """The pure heart of ingest: what catalog requests come to, and what is known of data rows."""
 
-from services.ingest.handlers.catalog import CATALOG_GROUP, CatalogHandler
-from services.ingest.handlers.rows import ROWS_GROUP, RowsHandler
+from services.ingest.handlers.catalog import CatalogHandler
+from services.ingest.handlers.rows import RowsHandler
 
-__all__ = ["CATALOG_GROUP", "ROWS_GROUP", "CatalogHandler", "RowsHandler"]
+__all__ = ["CatalogHandler", "RowsHandler"]

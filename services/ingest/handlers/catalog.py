@@ -30,8 +30,6 @@ from sightline.wire.events.v1.catalog_pb2 import CatalogRequest
 from sightline.wire.events.v1.event_pb2 import Event
 from sightline.wire.events.v1.markers_pb2 import Marker
 
-CATALOG_GROUP = "ingest.catalog"
-
 PASSING = ("import-open", "not-now", "step-missing", "project-not-empty")
 """Problems that time may solve: a request that came to one is decided anew when it is repeated."""
 

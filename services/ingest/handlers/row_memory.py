@@ -12,9 +12,8 @@ from services.common.eventlog.topics import GROUND_TRUTH, row_key
 from services.common.failed_imports import FailedImports
 from services.common.splits import split_names
 from services.common.truth_chunks import ChunkedTruth
+from services.common.versions import FIRST_DRAFT
 from sightline.wire.events.v1.markers_pb2 import Marker
-
-FIRST_DRAFT = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from services.common.documents import Delete, DeleteMany, Read, Replace, State, 
 from services.common.eventlog.handling import Batch, Delivery, Handler, Outcome, Outgoing, PassedOver, Refused
 from services.common.eventlog.placement import partitions_of
 from services.common.eventlog.topics import GROUND_TRUTH, PREDICTIONS, RUN_TOUCHED, SCHEMA_VERSION, row_key
+from services.common.groups import INGEST_ROWS
 from services.common.markers import SOURCES
 from services.common.readmodel import collections
 from services.common.row_checks import Invalid, checked_row, truth_faults
@@ -25,8 +26,6 @@ from sightline.wire.events.v1.ground_truth_pb2 import GroundTruthRemoved, Ground
 from sightline.wire.events.v1.imports_pb2 import ImportEnded
 from sightline.wire.events.v1.markers_pb2 import Marker, RowDeleted, RowOrdered
 from sightline.wire.events.v1.runs_pb2 import RunTouched
-
-ROWS_GROUP = "ingest.rows"
 
 DATA_ROWS = collections.DATA_ROWS.name
 SCOPE_TOUCHES = collections.SCOPE_TOUCHES.name
@@ -109,7 +108,7 @@ class RowsHandler(Handler):
 
     def recall(self, partition: int) -> Sequence[Read]:
         """What markers have told."""
-        return [Read(ROW_PARTITIONS, {"_id": f"{ROWS_GROUP}/{partition}"})]
+        return [Read(ROW_PARTITIONS, {"_id": f"{INGEST_ROWS}/{partition}"})]
 
     def remember(self, partition: int, state: State) -> RowsMemory:
         """What markers have told."""
@@ -308,7 +307,7 @@ class _Work:
         """What the batch amounts to."""
         writes = self._rows.writes()
         if self._memory is not self._before:
-            writes.append(Replace(ROW_PARTITIONS, self._memory.document(f"{ROWS_GROUP}/{self._partition}")))
+            writes.append(Replace(ROW_PARTITIONS, self._memory.document(f"{INGEST_ROWS}/{self._partition}")))
         writes += self._scopes()
         events = [*self._markers, *self._touches()]
         return Outcome(writes, events, refused, self._memory, passed_over=self._passed_over)
@@ -334,7 +333,7 @@ class _Work:
         if not row["known"] or there is None or (there["ordinal"] == row["ordinal"] and not moved):
             return
         ordered = RowOrdered(dataset_id=row["dataset_id"], global_key=row["global_key"], ordinal=row["ordinal"])
-        event = _derived(cause, f"{ROWS_GROUP}/{self._partition}/{cause.topic}/{cause.offset}/order")
+        event = _derived(cause, f"{INGEST_ROWS}/{self._partition}/{cause.topic}/{cause.offset}/order")
         event.marker.CopyFrom(Marker(source_offset=cause.offset, source=SOURCES[cause.topic], row_ordered=ordered))
         self._markers.append(Outgoing(GROUND_TRUTH, row["_id"], event, self._partition))
 
@@ -361,7 +360,7 @@ class _Work:
     def _touches(self) -> list[Outgoing]:
         events: list[Outgoing] = []
         for run_id, (cause, settled) in self._touched.items():
-            event = _derived(cause, f"{ROWS_GROUP}/{self._partition}/{cause.topic}/{cause.offset}/{run_id}")
+            event = _derived(cause, f"{INGEST_ROWS}/{self._partition}/{cause.topic}/{cause.offset}/{run_id}")
             event.run_touched.CopyFrom(RunTouched(run_id=run_id, row_partition=self._partition, settled=settled))
             events.append(Outgoing(RUN_TOUCHED, run_id, event))
         return events

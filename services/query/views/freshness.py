@@ -15,9 +15,6 @@ GROUND_TRUTH = "ground-truth"
 PREDICTIONS = "predictions"
 """Topics, as progress names them."""
 
-MEASURING = "metrics.rows"
-ACCEPTING = "ingest.rows"
-"""Groups that apply row events: to truths and predictions with their pairs, and to data rows."""
 
 Progress = Mapping[Any, Mapping[str, Any]]
 """By row partition (a number, or its digits): {rev, offsets {topic: next}, markers {topic: source offset}}."""

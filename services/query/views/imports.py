@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from services.common.groups import INGEST_ROWS, METRICS_ROWS
 from services.common.readmodel.collections import (
     DATASET_VERSIONS,
     IMPORT_ERRORS,
@@ -22,7 +23,7 @@ from services.common.runtime.errors import Problem, not_found
 from services.query.answers import Answer, Page
 from services.query.reads import Document, Reads
 from services.query.sources import Sources
-from services.query.views.freshness import ACCEPTING, DATA_ROWS_TOPIC, GROUND_TRUTH, MEASURING, PREDICTIONS, Progress
+from services.query.views.freshness import DATA_ROWS_TOPIC, GROUND_TRUTH, PREDICTIONS, Progress
 
 FIRST_REJECTIONS = 20
 LONGEST_WAIT = 60.0
@@ -201,7 +202,7 @@ async def _grounds(sources: Sources, jobs: Sequence[Document]) -> _Grounds:
 
 def _group(job: Document) -> tuple[str, str]:
     """Who applies what an import without a run said, and on which topic that lies."""
-    return (ACCEPTING, DATA_ROWS_TOPIC) if job["format"] == "data-rows" else (MEASURING, GROUND_TRUTH)
+    return (INGEST_ROWS, DATA_ROWS_TOPIC) if job["format"] == "data-rows" else (METRICS_ROWS, GROUND_TRUTH)
 
 
 def _version(run: Document) -> str:

@@ -7,12 +7,13 @@ from typing import Any
 
 from pydantic import Field
 
+from services.common.groups import METRICS_ROWS
 from services.common.readmodel.collections import MODEL_RUNS, RUN_SUMMARIES
 from services.query.answers import Answer, Page
 from services.query.measured import run_document
 from services.query.reads import Document, Reads
 from services.query.sources import Sources
-from services.query.views.freshness import MEASURING, Freshness, freshness
+from services.query.views.freshness import Freshness, freshness
 from services.query.views.metrics import CocoNumbers
 
 
@@ -63,7 +64,7 @@ async def run(sources: Sources, run_id: str) -> RunInFull:
         run_document(reads, run_id),
         reads.touches([run_id], sources.row_partitions),
         reads.one(RUN_SUMMARIES, run_id),
-        reads.progress(MEASURING, sources.row_partitions),
+        reads.progress(METRICS_ROWS, sources.row_partitions),
     )
     return RunInFull(**dict(_run(reads, document, summary)), freshness=freshness(now, summary, touches[run_id]))
 

@@ -8,12 +8,13 @@ from collections.abc import Mapping, Sequence
 from pydantic import Field
 
 import sightline
+from services.common.groups import INGEST_ROWS, METRICS_ROWS
 from services.common.readmodel.collections import IMPORT_JOBS, MODEL_RUNS, RUN_SUMMARIES
 from services.query.answers import Answer
 from services.query.peers import Standing
 from services.query.reads import Document, Touches
 from services.query.sources import Sources
-from services.query.views.freshness import ACCEPTING, MEASURING, behind
+from services.query.views.freshness import behind
 
 NEWEST_RUNS = 20
 ALONE = Standing({"": None})
@@ -70,8 +71,8 @@ async def status(sources: Sources) -> Status:
         reads.listing(MODEL_RUNS, {}, order=(("created_unix_ms", -1),), page_size=NEWEST_RUNS, page_token=None),
         sources.peers.standings(),
         sources.peers.lags(),
-        reads.progress(ACCEPTING, partitions),
-        reads.progress(MEASURING, partitions),
+        reads.progress(INGEST_ROWS, partitions),
+        reads.progress(METRICS_ROWS, partitions),
     )
     summaries, touches, jobs = await asyncio.gather(
         reads.several(RUN_SUMMARIES, [run["run_id"] for run in runs]),
@@ -82,7 +83,7 @@ async def status(sources: Sources) -> Status:
         version=sightline.__version__,
         ready=all(standing.ready for standing in standings.values()),
         services=[_service(name, standing) for name, standing in ({"query": ALONE} | standings).items()],
-        topics=[*_topics(ACCEPTING, accepting, lags), *_topics(MEASURING, measuring, lags)],
+        topics=[*_topics(INGEST_ROWS, accepting, lags), *_topics(METRICS_ROWS, measuring, lags)],
         runs=[
             _run(run, summaries.get(run["run_id"]), jobs.get(run["open_import"] or ""), touches[run["run_id"]])
             for run in runs

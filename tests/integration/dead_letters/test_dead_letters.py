@@ -14,7 +14,8 @@ import pytest
 from services.common.eventlog.consumer import RunLoop
 from services.common.eventlog.handling import Batch, Outcome
 from services.common.eventlog.topics import DATA_ROWS, GROUND_TRUTH, PREDICTIONS, row_key
-from services.ingest.dead_letters import DEAD_LETTERS_GROUP, DeadLetters, DeadLettersHandler
+from services.common.groups import INGEST_DEAD_LETTERS
+from services.ingest.dead_letters import DeadLetters, DeadLettersHandler
 from services.metrics.handlers import RowsHandler
 from sightline.wire.events.v1.catalog_pb2 import CatalogRequest
 from sightline.wire.events.v1.data_rows_pb2 import DataRowUpserted
@@ -43,7 +44,7 @@ class Faulty(RowsHandler):
 async def dead_letters_of(world: World, *, patience: float) -> AsyncIterator[DeadLetters]:
     """What decides, in a process of its own that waits less long."""
     log, store = world.stand.log, world.stand.store
-    loop = RunLoop(log, store, DEAD_LETTERS_GROUP, ("dead-letters",), DeadLettersHandler())
+    loop = RunLoop(log, store, INGEST_DEAD_LETTERS, ("dead-letters",), DeadLettersHandler())
     task = asyncio.create_task(loop.run())
     try:
         yield DeadLetters(log, store, loop, patience=patience)

@@ -15,8 +15,9 @@ from services.common.eventlog.consumer import RunLoop, WrongLog
 from services.common.eventlog.port import Message
 from services.common.eventlog.sqlite import SqliteLog
 from services.common.eventlog.topics import CATALOG, PREDICTIONS, topics
+from services.common.groups import INGEST_CATALOG
 from services.common.readmodel.mongo import ReadModel, ReadModelError
-from services.ingest.handlers import CATALOG_GROUP, CatalogHandler
+from services.ingest.handlers import CatalogHandler
 from sightline.wire.events.v1.event_pb2 import Event
 from tests.integration.rebuild.conftest import ROW_PARTITIONS, Ground, Story
 
@@ -227,7 +228,7 @@ async def test_a_service_that_slept_through_the_swap_writes_nothing_more(ground:
         after = await sleeper.read_progress("ingest.catalog", 0)
         assert after.rev == stands.rev + 1
         async with ground.log() as log:
-            loop = RunLoop(log, sleeper, CATALOG_GROUP, (CATALOG,), CatalogHandler(ROW_PARTITIONS))
+            loop = RunLoop(log, sleeper, INGEST_CATALOG, (CATALOG,), CatalogHandler(ROW_PARTITIONS))
             with pytest.raises(WrongLog, match="start again"):
                 await asyncio.wait_for(loop.run(), 30)
 
@@ -306,14 +307,14 @@ async def die_before_publishing(log: Any, store: ReadModel, story: Story) -> Non
             return getattr(log, name)
 
         async def append(self, messages: Any) -> Any:
-            if (await store.read_progress(CATALOG_GROUP, 0)).offsets[CATALOG] > position.offset:
+            if (await store.read_progress(INGEST_CATALOG, 0)).offsets[CATALOG] > position.offset:
                 died.set()
                 await asyncio.Event().wait()
             return await log.append(messages)
 
-    loop = RunLoop(Dying(), store, CATALOG_GROUP, (CATALOG,), CatalogHandler(ROW_PARTITIONS))  # type: ignore
+    loop = RunLoop(Dying(), store, INGEST_CATALOG, (CATALOG,), CatalogHandler(ROW_PARTITIONS))  # type: ignore
     running = asyncio.create_task(loop.run())
     await asyncio.wait_for(died.wait(), 30)
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
-    assert (await store.read_progress(CATALOG_GROUP, 0)).offsets[CATALOG] == position.offset + 1
+    assert (await store.read_progress(INGEST_CATALOG, 0)).offsets[CATALOG] == position.offset + 1
