@@ -6,14 +6,12 @@ from collections.abc import AsyncIterator
 
 import msgspec
 
+from services.common.splits import SPLIT_NUMBERS
 from services.ingest.events import EventMaker
-from services.ingest.handlers.splits import SPLIT_NAMES
 from services.ingest.imports import Job, append_all
 from services.ingest.uploads import parse_ahead
 from sightline.formats.data_rows import DataRow, DataRowReader
 from sightline.wire.events.v1.data_rows_pb2 import DataRowUpserted
-
-SPLIT_NUMBERS = {name: number for number, name in SPLIT_NAMES.items()}
 
 
 async def import_rows(job: Job, body: AsyncIterator[bytes]) -> None:

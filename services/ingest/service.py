@@ -8,12 +8,13 @@ from typing import Any, Literal
 
 import msgspec
 
+from services.common.splits import SPLIT_NUMBERS
 from services.ingest.catalog import Catalog, Granted, proposed_id, request_id
 from services.ingest.data_rows import DataRows
 from services.ingest.handlers.decisions import DATA_ROWS_FORMAT
 from services.ingest.import_deletions import DELETION_FORMAT, PredictionDeletion
 from services.ingest.import_predictions import PredictionFormat, PredictionImport
-from services.ingest.import_rows import SPLIT_NUMBERS, import_rows
+from services.ingest.import_rows import import_rows
 from services.ingest.import_truth import TruthFormat, TruthImport
 from services.ingest.imports import Ended, Imports
 from services.ingest.steps import Steps

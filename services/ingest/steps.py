@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from services.common.eventlog.consumer import RunLoop
 from services.common.eventlog.port import EventLog
+from services.common.readmodel.collections import under
 from services.common.readmodel.mongo import ReadModel
 from services.common.runtime.errors import Problem
 from services.ingest.catalog import TITLES
 from services.ingest.handlers.catalog_state import DATASETS, MODEL_RUNS, ONTOLOGIES
 from services.ingest.handlers.rows import DATA_ROWS
-from services.ingest.version_rows import rows_are_known, rows_of_dataset
+from services.ingest.version_rows import rows_are_known
 from sightline.domain.steps import CLASSES, ROWS, Step
 
 _NOTHING_TO_PREDICT = "the dataset has no data rows to predict on"
@@ -65,4 +66,4 @@ class Steps:
                 raise step_missing(ROWS, detail)
 
     async def _has_rows(self, project: str, dataset_id: str) -> bool:
-        return await self._store.count(DATA_ROWS, rows_of_dataset(project, dataset_id), limit=1) > 0
+        return await self._store.count(DATA_ROWS, {"_id": under(project, dataset_id)}, limit=1) > 0

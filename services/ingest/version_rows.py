@@ -13,7 +13,8 @@ import numpy as np
 from services.common.documents import Read
 from services.common.eventlog.consumer import RunLoop
 from services.common.eventlog.port import EventLog, Position
-from services.common.eventlog.topics import DATA_ROWS, GROUND_TRUTH, row_key
+from services.common.eventlog.topics import DATA_ROWS, GROUND_TRUTH
+from services.common.readmodel.collections import under
 from services.common.readmodel.mongo import ReadModel
 from services.common.runtime.errors import Problem
 from services.common.versions import holds_at
@@ -100,17 +101,11 @@ class VersionRowsReader:
         )
 
 
-def rows_of_dataset(project_id: str, dataset_id: str) -> dict[str, Any]:
-    """Filter for the rows of a dataset, in the order of their keys."""
-    first = row_key(project_id, dataset_id, "")
-    return {"_id": {"$gte": first, "$lt": first[:-1] + chr(ord("/") + 1)}}
-
-
 async def load_version_rows(store: ReadModel, project_id: str, dataset_id: str, version: int) -> VersionRows:
     """The rows of a dataset as they stand."""
     reader = VersionRowsReader(version)
     async with store.snapshot() as snapshot:
-        read = Read(DATA_ROWS_COLLECTION, rows_of_dataset(project_id, dataset_id), _FIELDS)
+        read = Read(DATA_ROWS_COLLECTION, {"_id": under(project_id, dataset_id)}, _FIELDS)
         async for batch in snapshot.batches(read, 10_000):
             reader.add(batch)
     return reader.rows()

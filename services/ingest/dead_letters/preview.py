@@ -10,6 +10,8 @@ import numpy as np
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 
+from sightline.identity import IDENTITY_BYTES
+
 ENTRIES = 5
 CHARACTERS = 300
 
@@ -21,7 +23,6 @@ _COLUMNS = {
     "crowds": ("u1", 1),
     "annotation_ids": ("<i8", 1),
 }
-_IDENTITY_BYTES = 16
 
 
 def preview(message: Message) -> dict[str, Any]:
@@ -50,7 +51,7 @@ def _single(field: FieldDescriptor, value: Any) -> Any:
 
 def _packed(name: str, value: bytes) -> Any:
     if name == "uuids":
-        return [value[i : i + _IDENTITY_BYTES].hex() for i in range(0, len(value), _IDENTITY_BYTES)[:ENTRIES]]
+        return [value[i : i + IDENTITY_BYTES].hex() for i in range(0, len(value), IDENTITY_BYTES)[:ENTRIES]]
     if name not in _COLUMNS:
         return value[:CHARACTERS].decode(errors="replace")
     kind, width = _COLUMNS[name]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from services.common.splits import SPLIT_NAMES
 from services.ingest.handlers.catalog_state import (
     DATASET_VERSIONS,
     DATASETS,
@@ -27,7 +28,6 @@ from services.ingest.handlers.decisions.decision import (
     step_missing,
     taken,
 )
-from services.ingest.handlers.splits import SPLIT_NAMES
 from sightline.domain.steps import CLASSES, CONFIG, DATASET, MODEL, RUN
 from sightline.wire.events.v1.catalog_pb2 import (
     CreateModelRun,
