@@ -11,6 +11,7 @@ import httpx
 from services.common.runtime.errors import Problem
 from services.common.runtime.tracing import traceparent
 from services.query.addresses import Address, Resolve, parse, processes, resolve
+from services.query.early_answers import TakesEarlyAnswers
 from services.query.readiness import Readiness
 
 _OF_ONE_HOP = frozenset(
@@ -53,10 +54,10 @@ class Ingest:
         self._resolve = resolve
         self._turn = itertools.count()
         # An upload may take hours, and its answer comes when all of it is on the log: only connecting has a limit.
+        limits = httpx.Limits(max_connections=None, max_keepalive_connections=20, keepalive_expiry=5.0)
         self._client = httpx.AsyncClient(
-            transport=transport,
+            transport=transport or TakesEarlyAnswers(httpx.AsyncHTTPTransport(limits=limits, trust_env=False)),
             timeout=httpx.Timeout(None, connect=3.0),
-            limits=httpx.Limits(max_connections=None, max_keepalive_connections=20, keepalive_expiry=5.0),
             follow_redirects=False,
             trust_env=False,
         )

@@ -20,6 +20,7 @@ from services.common.eventlog.port import LogError
 from services.common.readmodel.outages import OUTAGES
 from services.common.runtime import errors, telemetry
 from services.common.runtime.body_limit import BodyLimit
+from services.common.runtime.early_answers import EarlyAnswers
 from services.common.runtime.errors import Problem
 from services.common.runtime.health import Health
 from services.common.runtime.query_names import refuse_unknown_names
@@ -62,7 +63,7 @@ def _bound(host: str, port: int, *, shared: bool) -> socket.socket:
 def server(app: ASGIApp, settings: Settings) -> uvicorn.Server:
     """A server of the app, to be run inside our loop."""
     config = uvicorn.Config(
-        app,
+        EarlyAnswers(app),
         host=settings.host,
         port=settings.port,
         loop="none",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import HTMLResponse, Response, StreamingResponse
 from starlette.requests import ClientDisconnect
+from starlette.types import Receive, Scope, Send
 
 from services.common.runtime.errors import not_found
 from services.query import documentation, page
@@ -33,6 +34,14 @@ def describe(app: FastAPI, writes: Writes, turn: Turn | None = None) -> None:
     app.openapi = lambda: writes.add_to(reads())
 
 
+class _Unheard(StreamingResponse):
+    """A stream that leaves what still comes of the request alone: that may be all of an upload."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send."""
+        await self.stream_response(send)
+
+
 def reading(sources: Sources) -> APIRouter:
     """All questions."""
     router = APIRouter()
@@ -54,7 +63,7 @@ def writing(ingest: Ingest) -> APIRouter:
             passed = await ingest.pass_on(request.method, target, request.headers.raw, request.stream())
         except ClientDisconnect:
             return Response(status_code=499)
-        response = StreamingResponse(passed.body, passed.status)
+        response = _Unheard(passed.body, passed.status)
         response.raw_headers = passed.headers
         return response
 
