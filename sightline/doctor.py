@@ -108,7 +108,9 @@ def _replica_set(seen: Mapping[str, Any]) -> Finding:
     if seen["sharded"]:
         return Finding("Replica set", "ok", "a sharded cluster")
     if not seen["initiated"]:
-        return Finding("Replica set", "missing", "not initiated", "run `rs.initiate()` once")
+        return Finding(
+            "Replica set", "missing", "not initiated", "run `python -m services.common.readmodel.initiate URL` once"
+        )
     if seen["replica_set"] is None:
         remedy = "start mongod with `--replSet sightline`, then `python -m services.common.readmodel.initiate URL`"
         return Finding("Replica set", "missing", "none: transactions and change streams need one", remedy)

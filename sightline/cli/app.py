@@ -189,7 +189,7 @@ def import_ndjson(
     ] = None,
     classes: Annotated[
         list[str] | None,
-        typer.Option("--class", metavar="NAME", help="A class that the ontology shall have; may be repeated."),
+        typer.Option("--class", metavar="NAME", help="A class to add to the ontology; may be repeated."),
     ] = None,
     replace: Annotated[
         bool, typer.Option("--replace", help="The predictions are all that the run says of the rows they name.")
@@ -327,7 +327,7 @@ def doctor(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Say what this machine, a Kafka cluster or a MongoDB lacks to run Sightline, and how to get it.
+    """Check that this machine, a Kafka cluster or a MongoDB can run Sightline; say what is missing, and how to get it.
 
     ```
     sightline doctor

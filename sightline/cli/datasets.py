@@ -108,7 +108,8 @@ def delete(
     with o.connect(url) as client:
         found = find_dataset(client, dataset)
         part = f"version {version} of " if version else ""
-        o.confirm(f"{part}the dataset {found.name!r} ({found.dataset_id}) with its runs", yes)
+        lost = "the runs on it" if version else "its rows, truth, versions and runs"
+        o.confirm(f"{part}the dataset {found.name!r} ({found.dataset_id}) with {lost}", yes)
         path = f"/v1/datasets/{found.dataset_id}" + (f"/versions/{version}" if version else "")
         answer = client.tell("DELETE", path)
     show.one(answer, as_json)

@@ -34,7 +34,7 @@ def copy(
     """Copy a log with its order to another place, for example from this machine to Kafka.
 
     Every record comes to the same partition and offset, with its key, value, headers and time; then both sides are
-    compared. Stop Sightline before. After an interruption the same command goes on where it stopped.
+    compared. Stop Sightline first. After an interruption the same command goes on where it stopped.
 
     ```
     sightline log copy --from ./data --to kafka://broker-1:9092/sightline

@@ -90,8 +90,12 @@ def connect(url: str | None) -> Client:
 
 def json_object(text: str) -> dict[str, Any]:
     """What `--config` says: one JSON object, or @ and the file that holds it."""
+
+    def refuse(constant: str) -> None:
+        raise ValueError(f"{constant} is no number of JSON")
+
     try:
-        said: Any = json.loads(_content(text))
+        said: Any = json.loads(_content(text), parse_constant=refuse)
     except ValueError as error:
         raise Stop(Exit.REFUSED, f"--config is not JSON: {error}") from error
     if not isinstance(said, dict):
@@ -114,6 +118,6 @@ def confirm(what: str, yes: bool) -> None:
     if yes:
         return
     if not sys.stdin.isatty():
-        raise Stop(Exit.REFUSED, f"this deletes {what}: give --yes to mean it")
+        raise Stop(Exit.REFUSED, f"this deletes {what}: pass --yes to confirm")
     if not typer.confirm(f"Delete {what}?", err=True):
         raise Stop(Exit.REFUSED, "nothing was deleted")

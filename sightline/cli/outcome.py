@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sys
@@ -47,7 +48,8 @@ def main() -> None:
         if as_json and code != Exit.REJECTED_ITEMS:  # the result has been printed
             problem = getattr(error, "problem", None)
             said = {"message": message, "exit_code": int(code), "problem": problem}
-            sys.stdout.write(json.dumps({"error": said}, ensure_ascii=False) + "\n")
+            with contextlib.suppress(OSError):  # it may be what is wrong
+                sys.stdout.write(json.dumps({"error": said}, ensure_ascii=False) + "\n")
     sys.exit(code)
 
 

@@ -40,6 +40,6 @@ class PhaseBars:
             self._progress.start()
             self._tasks[phase] = self._progress.add_task(phase, total=total, rate="")
         task = self._tasks[phase]
-        self._progress.update(task, completed=done)
+        self._progress.update(task, completed=done, total=total)
         speed = self._progress.tasks[self._progress.task_ids.index(task)].speed
         self._progress.update(task, rate=f"{speed:,.0f}/s" if speed else "")

@@ -201,5 +201,12 @@ def delete(
 def _said(width: int | None, height: int | None, split: str | None, metadata: list[str] | None) -> dict[str, Any]:
     said: dict[str, Any] = {"width": width, "height": height, "split": split}
     if metadata:
-        said["metadata"] = {key: value for key, _, value in (each.partition("=") for each in metadata)}
+        said["metadata"] = dict(map(_pair, metadata))
     return {name: value for name, value in said.items() if value is not None}
+
+
+def _pair(said: str) -> tuple[str, str]:
+    key, equals, value = said.partition("=")
+    if not key or not equals:
+        raise Stop(Exit.REFUSED, f"--metadata {said!r}: say it as KEY=VALUE")
+    return key, value

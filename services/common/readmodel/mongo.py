@@ -264,12 +264,15 @@ class ReadModel:
     async def _refuse_unfit_server(self) -> None:
         hello = await self._client.admin.command("hello")
         if hello.get("isreplicaset"):
-            raise ReadModelAway("this MongoDB's replica set isn't initiated yet: run `rs.initiate()` once")
+            raise ReadModelAway(
+                "this MongoDB's replica set isn't initiated yet: "
+                "run `python -m services.common.readmodel.initiate URL` once"
+            )
         if "setName" not in hello and hello.get("msg") != "isdbgrid":
             raise ReadModelError(
                 "this MongoDB is no replica set, and transactions and change streams need one: start mongod with "
-                "`--replSet sightline` and run `rs.initiate()` once, or leave SIGHTLINE_MONGO_URL out and "
-                "`sightline up` starts a private one"
+                "`--replSet sightline`, then run `python -m services.common.readmodel.initiate URL` once, or leave "
+                "SIGHTLINE_MONGO_URL out and `sightline up` starts a private one"
             )
         if hello["maxWireVersion"] < _WIRE_VERSION_5_0:
             raise ReadModelError("this MongoDB is older than 5.0, which can't read one moment from several collections")

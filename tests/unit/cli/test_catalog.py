@@ -143,6 +143,8 @@ def test_errors_of_an_import_are_a_table_or_lines() -> None:
             ("runs", "create", "r", "--model", "m", "--dataset", "d", "--config", "{}", "--config-name", "c"),
             Exit.REFUSED,
         ),
+        (("runs", "create", "r", "--model", "m", "--dataset", "d", "--config", '{"a": NaN}'), Exit.REFUSED),
+        (("rows", "add", "a", "--dataset", "pets", "--metadata", "light"), Exit.REFUSED),
         (("configs", "create", "c", "--config", "[]"), Exit.REFUSED),
         (("configs", "delete", "nightly"), Exit.REFUSED),
         (("configs", "show", "nope"), Exit.FAILURE),
