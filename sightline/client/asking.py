@@ -14,6 +14,7 @@ from uuid import uuid4
 
 import msgspec
 
+from sightline.client import values
 from sightline.client.errors import ApiError, SightlineError
 
 T = TypeVar("T")
@@ -94,9 +95,10 @@ def get(path: str, kind: type[T] | None = None, **parameters: Parameter) -> Call
     return Call("GET", path, kind, parameters)
 
 
-def write(method: str, path: str, kind: type[T] | None = None, json: object = None) -> Call[T]:
+def write(method: str, path: str, kind: type[T] | None = None, json: Mapping[str, Any] | None = None) -> Call[T]:
     """A change of the catalog, with a key under which it is made once."""
-    return Call(method, path, kind, json=json, key=uuid4().hex)
+    said = None if json is None else {name: values.json(value, name) for name, value in json.items()}
+    return Call(method, path, kind, json=said, key=uuid4().hex)
 
 
 def upload(path: str, body: Body, kind: type[T], **parameters: Parameter) -> Call[T]:

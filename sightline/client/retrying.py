@@ -10,6 +10,9 @@ from typing import Any
 from sightline.client.asking import Call
 from sightline.client.errors import ApiError, ConnectionLost, SightlineError, Unreachable
 
+_SEND_AGAIN = "send the file again"
+"""What the server says of an import that an interruption of any kind has ended, and not the file."""
+
 
 @dataclass(frozen=True, slots=True)
 class Retries:
@@ -43,6 +46,6 @@ def _passes(call: Call[Any], error: ApiError) -> bool:
         return False
     if error.status == 503:
         return call.repeatable
-    # What an attempt whose connection broke has left behind: it ends by itself, or has ended.
-    broke_off = error.slug == "import-failed" and "broke off" in error.detail
-    return call.body is not None and (error.slug == "import-open" or broke_off)
+    # What an attempt that was cut off has left behind: it ends by itself, or has ended, and is to be sent again.
+    cut_off = error.slug == "import-failed" and error.status != 500 and _SEND_AGAIN in error.detail
+    return call.body is not None and (error.slug == "import-open" or cut_off)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -99,6 +100,6 @@ def ask(server: Server, path: str, **parameters: Parameter) -> Flow[JsonObject]:
     return (yield get(path, JsonObject, **parameters))
 
 
-def tell(server: Server, method: str, path: str, body: object = None) -> Flow[JsonObject]:
+def tell(server: Server, method: str, path: str, body: Mapping[str, Any] | None = None) -> Flow[JsonObject]:
     """Any change of the API, made once."""
     return (yield write(method, path, JsonObject, body))

@@ -83,12 +83,20 @@ def test_it_is_given_up_after_so_many_times() -> None:
     assert len(server.asked) == 3
 
 
-def test_an_upload_that_broke_is_sent_again_whole() -> None:
+@pytest.mark.parametrize(
+    "ending",
+    [
+        "the upload broke off: send the file again",
+        "the process that ran this import is gone; nothing counts: send the file again",
+        "the service was stopped in the middle: send the file again",
+    ],
+)
+def test_an_upload_that_was_cut_off_is_sent_again_whole(ending: str) -> None:
     server = Server(
         httpx.Response(200, json=RUN),
         httpx.WriteError("cut"),
         problem("import-open", 409),
-        problem("import-failed", 422, "the upload broke off: send the file again"),
+        problem("import-failed", 422, ending),
         httpx.Response(200, json=JOB),
     )
     with server.client() as client:
@@ -99,6 +107,17 @@ def test_an_upload_that_broke_is_sent_again_whole() -> None:
     keys = server.keys[1:]
     assert len(set(keys[:3])) == 1
     assert keys[3] not in keys[:3], "the key of a failed import belongs to its failure"
+
+
+@pytest.mark.parametrize(
+    ("status", "ending"),
+    [(422, "line 3 is no JSON"), (500, "something went wrong in the server: send the file again")],
+)
+def test_an_upload_that_failed_by_itself_is_not_sent_again(status: int, ending: str) -> None:
+    server = Server(httpx.Response(200, json=RUN), problem("import-failed", status, ending))
+    with server.client() as client, pytest.raises(ApiError, match=ending):
+        client.run("run_1").upload(row=["a"], class_name="car", boxes=[[1, 2, 3, 4]])
+    assert len(server.asked) == 2
 
 
 def test_what_can_be_read_once_is_sent_once() -> None:
