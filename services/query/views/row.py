@@ -185,11 +185,9 @@ def _whole(count: int) -> Spans:
 
 
 def _ordinal(truth: Document | None, data_row: Document | None) -> int | None:
-    """The row's place in the version; otherwise the data row's own."""
-    for document in (truth, data_row):
-        if document is not None and document["ordinal"] is not None:
-            return document["ordinal"]
-    return None
+    """The row's place in the version; where it isn't labelled there, the data row's own."""
+    place = data_row if truth is None else truth
+    return place["ordinal"] if place is not None else None
 
 
 def _predictions(
