@@ -184,9 +184,8 @@ def _truths_of_rows(events: EventMaker, rows: NamedRows, truth: GroupedTruth) ->
     """The truth of all rows that a file of lines speaks for; annotations are numbered in their row, from 1."""
     for row in truth.rows:
         records = truth.annotations(row)
-        crowd = np.zeros(len(records), np.uint8)
         numbers = np.arange(1, len(records) + 1, dtype=np.int64)
-        said = _Columns(records["class_id"], records["box"], BOX.area(records["box"]), crowd, numbers)
+        said = _Columns(records["class_id"], records["box"], records["area"], records["crowd"], numbers)
         yield from _in_chunks(events, rows.names.global_keys[row], rows.ordinal(row), said)
 
 

@@ -19,7 +19,9 @@ from sightline.formats.faults import Rejection
 from sightline.formats.labelbox import AnnotationBlock, AnnotationReader
 from sightline.formats.spill import KEEP_IN_MEMORY, Records, Spill
 
-RECORD = np.dtype([("row", "<i4"), ("class_id", "<i4"), ("line", "<i8"), ("box", "<f8", (4,))])
+RECORD = np.dtype(
+    [("row", "<i4"), ("class_id", "<i4"), ("line", "<i8"), ("box", "<f8", (4,)), ("area", "<f8"), ("crowd", "u1")]
+)
 """One annotation."""
 
 _UNKNOWN_CLASS = (
@@ -56,7 +58,7 @@ class NdjsonTruth:
         self._job = job
         self._rows = rows
         self._classes = ClassNames(classes)
-        self._reader = AnnotationReader(finds_rows=True)
+        self._reader = AnnotationReader(truth=True)
         self._seen = SeenUuids()
         self._spill = Spill(RECORD, keep_in_memory=KEEP_IN_MEMORY)
         self._withheld: set[int] = set()
@@ -104,6 +106,8 @@ class NdjsonTruth:
         records["class_id"] = class_id[kept]
         records["line"] = block.line[kept]
         records["box"] = block.box[kept]
+        records["area"] = block.areas[kept]
+        records["crowd"] = block.crowds[kept]
         self._spill.add(records)
         for key, number in block.empty:
             place = int(self._rows.find([key])[0])

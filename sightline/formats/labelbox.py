@@ -3,6 +3,8 @@
     {"dataRow": {"globalKey": "a.jpg"}, "name": "car", "bbox": {"top": 20, "left": 10, "height": 40, "width": 30},
      "confidence": 0.93, "uuid": "9d1e2f3a-..."}
 
+What Labelbox has no word for is said of truth in COCO's: `area` (without: that of the box) and `iscrowd`.
+
 Rows come in any order. Columns come out: names of rows and classes as text, the rest packed.
 """
 
@@ -15,7 +17,7 @@ from dataclasses import dataclass, field
 import msgspec
 import numpy as np
 
-from sightline.arrays import Bools, Floats, Longs
+from sightline.arrays import Bools, Bytes, Floats, Longs
 from sightline.domain.kinds import BOX
 from sightline.domain.names import name_fault
 from sightline.formats.faults import MOST_KEPT, Rejections
@@ -28,6 +30,7 @@ _OTHER_KINDS = (
     *("frames", "metricName"),
 )
 _NOTHING = (b"null", b"[]")
+NO_CROWD = "`iscrowd` is neither 0 nor 1."
 _SHOULD_BE = {
     "dataRow": "`dataRow` is no object with a `globalKey`, which is text.",
     "name": "The name of the class is no text.",
@@ -35,6 +38,8 @@ _SHOULD_BE = {
     "confidence": "The confidence is no number: it is one between 0 and 1, or left out.",
     "uuid": NO_UUID,
     "empty": "`empty` is neither true nor false.",
+    "area": "The area is no number.",
+    "iscrowd": NO_CROWD,
 }
 _UUID = re.compile(rb'"uuid"\s*:\s*"([0-9A-Fa-f-]{36})"')
 
@@ -62,6 +67,15 @@ class _KnownFields(_Line, gc=False, rename="camel", forbid_unknown_fields=True):
     """A line of which nothing is left out unread."""
 
 
+class _TruthLine(_Line, gc=False, rename="camel"):
+    area: float | None = None
+    iscrowd: int | bool | None = None
+
+
+class _KnownTruthFields(_TruthLine, gc=False, rename="camel", forbid_unknown_fields=True):
+    """The same of truth."""
+
+
 @dataclass(frozen=True, slots=True)
 class AnnotationBlock:
     """Some annotations in file order, in columns, and what was left out between them."""
@@ -78,6 +92,10 @@ class AnnotationBlock:
     has_uuid: Bools
     line: Longs
     """Number of each line in the file, from 1."""
+    areas: Floats
+    """Of truth alone: that of its box where the line has none."""
+    crowds: Bools
+    """Of truth alone."""
     empty: Sequence[tuple[str, int]] = ()
     """Rows that are said to have no annotation, with their lines."""
     rejections: Rejections = field(default_factory=Rejections)
@@ -99,15 +117,16 @@ class AnnotationBlock:
 class AnnotationReader:
     """Reads annotations from bytes that are fed to it in chunks of any size."""
 
-    def __init__(self, *, finds_rows: bool = False) -> None:
-        """`finds_rows`: of rejected lines it is told which rows they are about."""
+    def __init__(self, *, truth: bool = False) -> None:
+        """`truth`: with areas and crowds; and of rejected lines it is told which rows they are about."""
+        self._truth = truth
         self._lines = LineReader()
         self._typed = TypedLines(
-            _Line,
-            closed=_KnownFields,
+            _TruthLine if truth else _Line,
+            closed=_KnownTruthFields if truth else _KnownFields,
             explain=_explain,
             uuid=uuid_said,
-            about=rows_named if finds_rows else None,
+            about=rows_named if truth else None,
         )
         self._keep = MOST_KEPT
 
@@ -170,6 +189,9 @@ class AnnotationReader:
         key_faults = {key: fault for key in all_keys if (fault := name_fault(key))}
         wrong_key = np.fromiter((key in key_faults for key in keys), np.bool_, len(items))
         bad = no_uuid | (wrong_box > 0) | out_of_range | wrong_key
+        areas, crowds = _said_of_truth(items, box) if self._truth else (np.zeros(0), np.zeros(0, np.int8))
+        if self._truth:
+            bad |= (areas < 0) | (crowds < 0) | (crowds > 1)
         for place in np.flatnonzero(bad).tolist():
             if wrong_key[place]:
                 fault = Fault("name", key_faults[keys[place]], "dataRow.globalKey")
@@ -178,6 +200,10 @@ class AnnotationReader:
                 fault = Fault(of_box.code, of_box.message, "bbox")
             elif out_of_range[place]:
                 fault = Fault("confidence_out_of_range", "The confidence is not between 0 and 1.", "confidence")
+            elif self._truth and areas[place] < 0:
+                fault = Fault("negative_area", "The area is negative.", "area")
+            elif self._truth and crowds[place] not in (0, 1):
+                fault = Fault("invalid", NO_CROWD, "iscrowd")
             else:
                 fault = Fault("invalid", NO_UUID, "uuid")
             reject(items[place], places[place], fault)
@@ -191,6 +217,8 @@ class AnnotationReader:
         self._keep -= len(rejections.kept)
         kept = np.flatnonzero(~bad).tolist()
         whole = len(kept) == len(items)
+        if self._truth:
+            areas, crowds = areas[kept], crowds[kept]
         return AnnotationBlock(
             keys if whole else [keys[place] for place in kept],
             [items[place].name or "" for place in kept],
@@ -199,6 +227,8 @@ class AnnotationReader:
             uuid if whole else uuid[kept],
             has_uuid if whole else has_uuid[kept],
             line if whole else line[kept],
+            areas,
+            crowds.astype(np.bool_),
             emptied,
             rejections,
             rejected_keys,
@@ -207,6 +237,15 @@ class AnnotationReader:
             sum(_says(item.custom_metrics) or _says(item.classifications) for item in items),
             misfits.unknown_fields,
         )
+
+
+def _said_of_truth(items: Sequence[_Line], box: Floats) -> tuple[Floats, Bytes]:
+    """Areas, and crowds as numbers: what is neither 0 nor 1 comes as 2 or -1."""
+    lines = [item for item in items if isinstance(item, _TruthLine)]
+    said = np.array([np.nan if line.area is None else line.area for line in lines], np.float64)
+    crowds = np.array([min(max(line.iscrowd or 0, -1), 2) for line in lines], np.int8)
+    with np.errstate(over="ignore", invalid="ignore"):  # of boxes that are too large
+        return np.where(np.isnan(said), BOX.area(box), said), crowds
 
 
 def _says(value: msgspec.Raw | msgspec.UnsetType) -> bool:

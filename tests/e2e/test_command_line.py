@@ -109,6 +109,13 @@ def test_what_is_exported_is_what_was_imported(stack: Stack, tmp_path: Path) -> 
     assert stack.json("metrics", "again")["coco"] == stack.json("metrics", first["run_id"])["coco"]
     assert stack.run("export", "predictions", "again").stdout == lines.read_text(), "the same documents"
 
+    truth_lines = tmp_path / "truth.ndjson"
+    said = stack.run("export", "ground-truth", "exported@1", "--output", truth_lines)
+    assert '"iscrowd":1' in truth_lines.read_text(), said.stderr
+    sent = stack.json("import", "ndjson", "--dataset", "exported", "--ground-truth", truth_lines, "--strict", "--wait")
+    assert sent["rejected"] == 0
+    assert stack.run("export", "ground-truth", "exported").stdout == truth_lines.read_text(), "areas and crowds, too"
+
     truth, results = tmp_path / "truth.json", tmp_path / "results.json"
     stack.run("export", "ground-truth", "exported@1", "--format", "coco", "--output", truth)
     stack.run("export", "predictions", "again", "--format", "coco", "--output", results)

@@ -381,6 +381,18 @@ async def test_truth_is_grouped_over_the_whole_upload(world: World) -> None:
     assert np.frombuffer(both.annotation_ids, "<i8").tolist() == [1, 2]
 
 
+async def test_areas_and_crowds_of_truth(world: World) -> None:
+    job = await world.truth(line(area=11.5, iscrowd=1), line(), line(iscrowd=2), line("ü.jpg", area=0))
+    assert told(job) == [(3, "invalid", "line 3: iscrowd"), *((n, "row_withheld", f"line {n}") for n in (1, 2))]
+    job = await world.truth(line(area=11.5, iscrowd=1), line(), line("ü.jpg", area=0))
+    assert (job["accepted"], job["warnings"]["unknown_fields"]) == (3, 0)
+    columns = {key: (said.boxes.areas, said.boxes.crowds) for key, said in (await world.truths(job)).items()}
+    assert {key: (np.frombuffer(areas).tolist(), [*crowds]) for key, (areas, crowds) in columns.items()} == {
+        "b.jpg": ([11.5, 12], [1, 0]),
+        "ü.jpg": ([0], [0]),
+    }
+
+
 async def test_rows_that_the_truth_does_not_name_keep_theirs(world: World) -> None:
     await world.truth(*(line(key) for key in KEYS))
     await world.truth(line("b.jpg", "person"))

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sightline.formats.labelbox import AnnotationBlock, AnnotationReader
+from sightline.formats.labelbox_writing import RowName, truth_lines
 from sightline.formats.uuids import parse_uuids
 
 numbers = st.one_of(st.floats(), st.integers(-(10**30), 10**30), st.booleans(), st.none(), st.text(max_size=3))
@@ -116,8 +117,45 @@ def test_uuids_are_read_as_python_reads_them(texts: list[str | None]) -> None:
 
 
 def read_truth(*texts: bytes) -> list[AnnotationBlock]:
-    reader = AnnotationReader(finds_rows=True)
+    reader = AnnotationReader(truth=True)
     return [*reader.feed(b"\n".join(texts)), *reader.finish()]
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.tuples(*[st.floats(0, 1e6)] * 4), st.one_of(st.none(), st.just(0), st.floats(0, 1e300)), st.booleans()
+        ),
+        max_size=20,
+    )
+)
+def test_written_truth_is_read_as_it_was(said: list[tuple[tuple[float, ...], float | None, bool]]) -> None:
+    boxes = np.array([box for box, _, _ in said], np.float64).reshape(-1, 4)
+    areas = np.array([w * h if area is None else area for (_, _, w, h), area, _ in said], np.float64)
+    crowds = np.array([crowd for _, _, crowd in said], np.bool_)
+    text = truth_lines([RowName("a.jpg")] * len(said), ["car"] * len(said), boxes, areas, crowds)
+    blocks = read_truth(text)
+    assert sum(block.rejections.count + block.unknown_fields for block in blocks) == 0
+    for name, column in (("box", boxes), ("areas", areas), ("crowds", crowds)):
+        found = [getattr(block, name) for block in blocks]
+        assert np.array_equal(np.concatenate(found) if found else column[:0], column)
+
+
+def test_areas_and_crowds_of_truth() -> None:
+    said: list[dict[str, Any]] = [
+        *({}, {"area": None, "iscrowd": None}, {"area": 0, "iscrowd": True}, {"area": 7.5, "iscrowd": 1}),
+        *({"area": -1}, {"area": "large"}, {"iscrowd": 2}, {"iscrowd": -(10**30)}, {"iscrowd": "yes"}),
+    ]
+    texts = [json.dumps(LINE | more).encode() for more in said]
+    (block,) = read_truth(*texts, b"")
+    assert (block.areas.tolist(), block.crowds.tolist()) == ([12, 12, 0, 7.5], [False, False, True, True])
+    assert sorted((each.number, each.code, each.where) for each in block.rejections) == [
+        (5, "negative_area", "line 5: area"),
+        (6, "invalid", "line 6: area"),
+        *((number, "invalid", f"line {number}: iscrowd") for number in (7, 8, 9)),
+    ]
+    (block,) = read(b"\n".join([*texts[:4], b""]), 1 << 16)
+    assert block.unknown_fields == 3, "predictions have neither"
 
 
 def test_rejected_lines_tell_their_uuid_as_far_as_they_can_be_read() -> None:
