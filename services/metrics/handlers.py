@@ -20,7 +20,7 @@ from services.common.versions import FIRST_DRAFT
 from services.metrics.chunks import TRUTH_CHUNKS, ChunkBook
 from services.metrics.columns import prediction_table
 from services.metrics.memory import KnownRun, PartitionMemory, memory_id
-from services.metrics.needs import first_reads
+from services.metrics.needs import first_reads, further_reads
 from services.metrics.rows import NO_PAIRS, RUN_ROWS, RunRows, TooMuch
 from services.metrics.touches import Touches, new_row_event
 from services.metrics.truths import TRUTHS, TruthBook
@@ -64,8 +64,12 @@ class RowsHandler(Handler):
         return PartitionMemory.of_document(partition, next(iter(state.get(ROW_PARTITIONS, ())), None))
 
     def reads(self, batch: Batch, memory: PartitionMemory) -> Sequence[Read]:
-        """What the batch names. `loading.two_step_loader` reads on from there."""
+        """What the batch names."""
         return first_reads(batch, memory)
+
+    def further_reads(self, batch: Batch, state: State) -> Sequence[Read]:
+        """What the batch doesn't name, and markers in it change."""
+        return further_reads(batch, state)
 
     def handle(self, batch: Batch, state: State, memory: PartitionMemory) -> Outcome:
         """Apply the batch: each event in its order to what is known, then all changed rows at once."""

@@ -13,7 +13,6 @@ from services.common.groups import METRICS_ROWS, METRICS_RUNS
 from services.common.readmodel.columns import Columns
 from services.common.readmodel.mongo import ReadModel
 from services.metrics import handlers, run_owner
-from services.metrics.loading import two_step_loader
 from services.metrics.pacing import RunPacing
 from services.metrics.row_progress import is_deleted, read_row_progress
 
@@ -37,7 +36,6 @@ def rows_loop(
         METRICS_ROWS,
         handlers.TOPICS,
         handlers.RowsHandler(row_partitions),
-        loader=two_step_loader(store),
         limits=limits,
         metrics=metrics,
         in_thread=True,

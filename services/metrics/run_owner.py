@@ -31,7 +31,7 @@ _REACH_SECONDS = 10.0
 
 
 class RunsHandler(Handler):
-    """Stores what the loader measured. Pure."""
+    """Stores what the loader measured (see `Measuring`). Pure."""
 
     def recall(self, partition: int) -> Sequence[Read]:
         """Nothing: each computation stands by itself."""
@@ -39,10 +39,6 @@ class RunsHandler(Handler):
 
     def remember(self, partition: int, state: State) -> None:
         """Nothing."""
-
-    def reads(self, batch: Batch, memory: Any) -> Sequence[Read]:
-        """Nothing: see `Measuring`."""
-        return ()
 
     def handle(self, batch: Batch, state: State, memory: Any) -> Outcome:
         """One summary for each run that the batch touched."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from services.common.documents import Delete, Replace, Write
-from services.common.eventlog.handling import Delivery, Outgoing
-from services.common.eventlog.topics import RUN_TOUCHED, SCHEMA_VERSION
+from services.common.eventlog.handling import Delivery, Outgoing, derived_event
+from services.common.eventlog.topics import RUN_TOUCHED
 from services.common.groups import METRICS_ROWS
 from services.common.readmodel.collections import RUN_TOUCHES
 from sightline.wire.events.v1.data_rows_pb2 import DataRowUpserted
@@ -18,17 +18,10 @@ PRODUCER = "metrics"
 
 def new_row_event(cause: Delivery, dataset_id: str, global_key: str) -> Event:
     """A row that isn't there is made, since a run predicted something of it."""
-    return Event(
-        event_id=f"{METRICS_ROWS}/{cause.partition}/{cause.topic}/{cause.offset}/row",
-        project_id=cause.event.project_id,
-        time_unix_ms=cause.event.time_unix_ms,
-        producer=PRODUCER,
-        schema_version=SCHEMA_VERSION,
-        traceparent=cause.event.traceparent,
-        data_row_upserted=DataRowUpserted(
-            dataset_id=dataset_id, global_key=global_key, only_new=True, source_offset=cause.offset
-        ),
-    )
+    event = derived_event(cause, f"{METRICS_ROWS}/{cause.partition}/{cause.topic}/{cause.offset}/row", PRODUCER)
+    made = DataRowUpserted(dataset_id=dataset_id, global_key=global_key, only_new=True, source_offset=cause.offset)
+    event.data_row_upserted.CopyFrom(made)
+    return event
 
 
 @dataclass(slots=True)
@@ -74,12 +67,7 @@ class Touches:
 
     def _event(self, run_id: str, touch: _Touch) -> Event:
         cause = touch.cause
-        return Event(
-            event_id=f"{METRICS_ROWS}/{self._partition}/{cause.topic}/{cause.offset}/{run_id}",
-            project_id=cause.event.project_id,
-            time_unix_ms=cause.event.time_unix_ms,
-            producer=PRODUCER,
-            schema_version=SCHEMA_VERSION,
-            traceparent=cause.event.traceparent,
-            run_touched=RunTouched(run_id=run_id, row_partition=self._partition, settled=touch.settled),
-        )
+        id = f"{METRICS_ROWS}/{self._partition}/{cause.topic}/{cause.offset}/{run_id}"
+        event = derived_event(cause, id, PRODUCER)
+        event.run_touched.CopyFrom(RunTouched(run_id=run_id, row_partition=self._partition, settled=touch.settled))
+        return event

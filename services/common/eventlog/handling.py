@@ -13,6 +13,7 @@ from typing import Any, Literal, TypeVar
 
 from services.common.documents import Read, State, Write
 from services.common.eventlog.port import Record
+from services.common.eventlog.topics import SCHEMA_VERSION
 from sightline.wire.events.v1.event_pb2 import Event
 
 T = TypeVar("T")
@@ -43,6 +44,18 @@ class Outgoing:
     key: str
     event: Event
     partition: int | None = None
+
+
+def derived_event(cause: Delivery, event_id: str, producer: str) -> Event:
+    """An event that another gives rise to, without its payload; a repeat has to have the same id."""
+    return Event(
+        event_id=event_id,
+        project_id=cause.event.project_id,
+        time_unix_ms=cause.event.time_unix_ms,
+        producer=producer,
+        schema_version=SCHEMA_VERSION,
+        traceparent=cause.event.traceparent,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,9 +123,15 @@ class Handler(ABC):
     def remember(self, partition: int, state: State) -> Any:
         """The memory of a partition, from what `recall` found."""
 
-    @abstractmethod
     def reads(self, batch: Batch, memory: Any) -> Sequence[Read]:
-        """What else the batch needs."""
+        """What else the batch needs. With a loader, that is asked instead."""
+        del batch, memory
+        return ()
+
+    def further_reads(self, batch: Batch, state: State) -> Sequence[Read]:
+        """What it needs after that, by what the first reads found."""
+        del batch, state
+        return ()
 
     @abstractmethod
     def handle(self, batch: Batch, state: State, memory: Any) -> Outcome:

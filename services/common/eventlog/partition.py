@@ -296,7 +296,8 @@ class PartitionOwner:
         if loop.loader is not None:
             state = await loop.loader(batch, held.memory)
         else:
-            state = await self._find(blame_events(lambda: loop.handler.reads(batch, held.memory)))
+            first = await self._find(blame_events(lambda: loop.handler.reads(batch, held.memory)))
+            state = await self._find(blame_events(lambda: loop.handler.further_reads(batch, first)), first)
 
         def handle() -> tuple[Outcome, tuple[Message, ...]]:
             outcome = loop.handler.handle(batch, state, held.memory)
@@ -386,9 +387,10 @@ class PartitionOwner:
 
     # ---- small things
 
-    async def _find(self, reads: Sequence[Read]) -> State:
+    async def _find(self, reads: Sequence[Read], before: State | None = None) -> State:
+        """What reads find, behind what was found before."""
         found = await asyncio.gather(*(self._loop.store.find(read) for read in reads))
-        state: dict[str, list[dict[str, Any]]] = {}
+        state = {collection: [*documents] for collection, documents in (before or {}).items()}
         for read, documents in zip(reads, found, strict=True):
             state.setdefault(read.collection, []).extend(documents)
         return state

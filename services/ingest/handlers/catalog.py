@@ -9,8 +9,8 @@ from hashlib import sha256
 from typing import Any
 
 from services.common.documents import Read, State
-from services.common.eventlog.handling import Batch, Delivery, Handler, Outcome, Outgoing, Refused
-from services.common.eventlog.topics import DATA_ROWS, GROUND_TRUTH, PREDICTIONS, SCHEMA_VERSION
+from services.common.eventlog.handling import Batch, Delivery, Handler, Outcome, Outgoing, Refused, derived_event
+from services.common.eventlog.topics import DATA_ROWS, GROUND_TRUTH, PREDICTIONS
 from services.ingest.handlers.catalog_state import (
     DATASET_VERSIONS,
     DATASETS,
@@ -27,7 +27,6 @@ from services.ingest.handlers.catalog_state import (
 from services.ingest.handlers.decisions import ROW_DELETION, Place, decide
 from services.ingest.handlers.decisions.projects import IMPLICIT
 from sightline.wire.events.v1.catalog_pb2 import CatalogRequest
-from sightline.wire.events.v1.event_pb2 import Event
 from sightline.wire.events.v1.markers_pb2 import Marker
 
 PASSING = ("import-open", "not-now", "step-missing", "project-not-empty")
@@ -152,15 +151,8 @@ class CatalogHandler(Handler):
         project = cause.event.project_id
         for topic in told_topics(marker):
             for partition in range(self._row_partitions):
-                event = Event(
-                    event_id=f"{cause.event.event_id}/{topic}/{partition}",
-                    project_id=project,
-                    time_unix_ms=cause.event.time_unix_ms,
-                    producer="ingest",
-                    schema_version=SCHEMA_VERSION,
-                    traceparent=cause.event.traceparent,
-                    marker=marker,
-                )
+                event = derived_event(cause, f"{cause.event.event_id}/{topic}/{partition}", "ingest")
+                event.marker.CopyFrom(marker)
                 yield Outgoing(topic, project, event, partition)
 
 

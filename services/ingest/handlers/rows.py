@@ -8,9 +8,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, cast
 
 from services.common.documents import Delete, DeleteMany, Read, Replace, State, Write
-from services.common.eventlog.handling import Batch, Delivery, Handler, Outcome, Outgoing, PassedOver, Refused
+from services.common.eventlog.handling import (
+    Batch,
+    Delivery,
+    Handler,
+    Outcome,
+    Outgoing,
+    PassedOver,
+    Refused,
+    derived_event,
+)
 from services.common.eventlog.placement import partitions_of
-from services.common.eventlog.topics import GROUND_TRUTH, PREDICTIONS, RUN_TOUCHED, SCHEMA_VERSION, row_key
+from services.common.eventlog.topics import GROUND_TRUTH, PREDICTIONS, RUN_TOUCHED, row_key
 from services.common.groups import INGEST_ROWS
 from services.common.markers import SOURCES
 from services.common.readmodel import collections
@@ -21,7 +30,6 @@ from services.ingest.handlers.row_memory import RowsMemory
 from sightline.domain.json_values import json_fault
 from sightline.domain.splits import UNASSIGNED
 from sightline.wire.events.v1.data_rows_pb2 import DataRowDeleted, DataRowUpserted
-from sightline.wire.events.v1.event_pb2 import Event
 from sightline.wire.events.v1.ground_truth_pb2 import GroundTruthRemoved, GroundTruthReplaced
 from sightline.wire.events.v1.imports_pb2 import ImportEnded
 from sightline.wire.events.v1.markers_pb2 import Marker, RowDeleted, RowOrdered
@@ -30,6 +38,8 @@ from sightline.wire.events.v1.runs_pb2 import RunTouched
 DATA_ROWS = collections.DATA_ROWS.name
 SCOPE_TOUCHES = collections.SCOPE_TOUCHES.name
 ROW_PARTITIONS = collections.ROW_PARTITIONS.name
+
+PRODUCER = "ingest"
 
 Fields = dict[str, Any]
 
@@ -241,7 +251,7 @@ class _Work:
         deleted = RowDeleted(dataset_id=said.dataset_id, global_key=said.global_key)
         marker = Marker(source_offset=delivery.offset, source=SOURCES[delivery.topic], row_deleted=deleted)
         for topic in (GROUND_TRUTH, PREDICTIONS):
-            event = _derived(delivery, f"{delivery.event.event_id}/{topic}")
+            event = derived_event(delivery, f"{delivery.event.event_id}/{topic}", PRODUCER)
             event.marker.CopyFrom(marker)
             self._markers.append(Outgoing(topic, delivery.key, event, self._partition))
 
@@ -333,7 +343,7 @@ class _Work:
         if not row["known"] or there is None or (there["ordinal"] == row["ordinal"] and not moved):
             return
         ordered = RowOrdered(dataset_id=row["dataset_id"], global_key=row["global_key"], ordinal=row["ordinal"])
-        event = _derived(cause, f"{INGEST_ROWS}/{self._partition}/{cause.topic}/{cause.offset}/order")
+        event = derived_event(cause, f"{INGEST_ROWS}/{self._partition}/{cause.topic}/{cause.offset}/order", PRODUCER)
         event.marker.CopyFrom(Marker(source_offset=cause.offset, source=SOURCES[cause.topic], row_ordered=ordered))
         self._markers.append(Outgoing(GROUND_TRUTH, row["_id"], event, self._partition))
 
@@ -360,22 +370,12 @@ class _Work:
     def _touches(self) -> list[Outgoing]:
         events: list[Outgoing] = []
         for run_id, (cause, settled) in self._touched.items():
-            event = _derived(cause, f"{INGEST_ROWS}/{self._partition}/{cause.topic}/{cause.offset}/{run_id}")
+            event = derived_event(
+                cause, f"{INGEST_ROWS}/{self._partition}/{cause.topic}/{cause.offset}/{run_id}", PRODUCER
+            )
             event.run_touched.CopyFrom(RunTouched(run_id=run_id, row_partition=self._partition, settled=settled))
             events.append(Outgoing(RUN_TOUCHED, run_id, event))
         return events
-
-
-def _derived(cause: Delivery, event_id: str) -> Event:
-    """An event that another gives rise to; a repeat has the same id."""
-    return Event(
-        event_id=event_id,
-        project_id=cause.event.project_id,
-        time_unix_ms=cause.event.time_unix_ms,
-        producer="ingest",
-        schema_version=SCHEMA_VERSION,
-        traceparent=cause.event.traceparent,
-    )
 
 
 def _metadata(text: bytes) -> Fields:

@@ -15,7 +15,6 @@ from services.common.eventlog.consumer import RunLoop
 from services.common.eventlog.port import Message
 from services.common.eventlog.topics import GROUND_TRUTH, PREDICTIONS, row_key
 from services.metrics.handlers import RowsHandler
-from services.metrics.loading import two_step_loader
 from services.metrics.loops import rows_loop
 from sightline.wire.events.v1.event_pb2 import Event
 from sightline.wire.events.v1.predictions_pb2 import IMPORT_MODE_UPSERT, BoxPredictions, PredictionsUpserted
@@ -86,7 +85,7 @@ class World:
         loop = rows_loop(log, store, ROW_PARTITIONS)
         if handler is not None:
             topics = (GROUND_TRUTH, PREDICTIONS)
-            loop = RunLoop(log, store, "metrics.rows", topics, handler, loader=two_step_loader(store))
+            loop = RunLoop(log, store, "metrics.rows", topics, handler)
         task = asyncio.create_task(loop.run())
         try:
             yield

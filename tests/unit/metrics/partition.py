@@ -7,10 +7,9 @@ import copy
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from services.common.documents import Delete, DeleteMany, Read, Replace, Update, UpdateMany, Write
+from services.common.documents import Delete, DeleteMany, Read, Replace, State, Update, UpdateMany, Write
 from services.common.eventlog.handling import Batch, Delivery, Handler, Outcome
 from services.metrics.handlers import RowsHandler
-from services.metrics.loading import two_step_loader
 from tests.unit.metrics.saying import PARTITIONS
 
 
@@ -89,7 +88,6 @@ class Partition:
         self.outcomes: list[Outcome] = []
         self._forgetful = forgetful
         self._memory: Any = None
-        self._load = two_step_loader(self.store)
 
     def feed(self, deliveries: Sequence[Delivery]) -> Outcome:
         """One batch."""
@@ -103,16 +101,21 @@ class Partition:
 
     async def _feed(self, deliveries: Sequence[Delivery]) -> Outcome:
         if self._memory is None or self._forgetful:
-            state: dict[str, list[Any]] = {}
-            for read in self.handler.recall(self.number):
-                state.setdefault(read.collection, []).extend(await self.store.find(read))
-            self._memory = self.handler.remember(self.number, state)
+            self._memory = self.handler.remember(self.number, await self._found(self.handler.recall(self.number), {}))
         batch = Batch(self.number, deliveries)
-        outcome = self.handler.handle(batch, await self._load(batch, self._memory), self._memory)
+        first = await self._found(self.handler.reads(batch, self._memory), {})
+        state = await self._found(self.handler.further_reads(batch, first), first)
+        outcome = self.handler.handle(batch, state, self._memory)
         self.store.apply(outcome.writes)
         self._memory = outcome.memory
         self.outcomes.append(outcome)
         return outcome
+
+    async def _found(self, reads: Sequence[Read], before: State) -> State:
+        state = {collection: [*documents] for collection, documents in before.items()}
+        for read in reads:
+            state.setdefault(read.collection, []).extend(await self.store.find(read))
+        return state
 
     def touched(self) -> list[tuple[str, bool]]:
         """(run, settled) of every touch so far."""
