@@ -123,7 +123,14 @@ class ImportJob(Struct, frozen=True):
     failure: str | None = None
     measured: bool | None = None
     rejections: tuple[Rejection, ...] = ()
+    """The first of them; none in lists of imports."""
     warnings: dict[str, int] = field(default_factory=dict[str, int])
+    name: str | None = None
+    dataset_id: str = ""
+    format: str = ""
+    mode: str | None = None
+    begun_unix_ms: int | None = None
+    ended_unix_ms: int | None = None
 
 
 class TruthInspection(Struct, frozen=True):

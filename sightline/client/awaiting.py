@@ -320,6 +320,7 @@ class AsyncClient(Thing[Awaiting, str]):
     run = made(catalog.run, AsyncRun)
     runs = listed_as(catalog.runs, AsyncRun)
     job = made(jobs.import_job, AsyncJob)
+    imports = listed_as(jobs.imports, AsyncJob)
     status = bound(files.status)
 
     dead_letters = bound(letters.dead_letters)

@@ -320,6 +320,7 @@ class Client(Thing[Blocking, str]):
     run = made(catalog.run, Run)
     runs = listed_as(catalog.runs, Run)
     job = made(jobs.import_job, Job)
+    imports = listed_as(jobs.imports, Job)
     status = bound(files.status)
 
     dead_letters = bound(letters.dead_letters)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import zlib
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -15,6 +16,7 @@ import msgspec
 
 from sightline.client import values
 from sightline.client.asking import Body, Sent
+from sightline.domain.names import NAME_LIMIT
 
 if TYPE_CHECKING:
     from sightline.client.columns import Columns
@@ -53,6 +55,14 @@ def guess(path: Path) -> Format:
     """What a file's name says of its format."""
     names = [suffix for suffix in path.suffixes if suffix != ".gz"]
     return "ndjson" if names and names[-1] in (".ndjson", ".jsonl") else "coco"
+
+
+def name_of(source: object, said: str | None) -> str | None:
+    """What an import is called: what is said, or else the name of its file; None: nothing."""
+    if said is not None or not isinstance(source, (str, os.PathLike)):
+        return said
+    shown = Path(cast(GivenPath, source)).name.encode(errors="replace").decode()
+    return re.sub(r"[\x00-\x1f\x7f]", "?", shown)[:NAME_LIMIT]
 
 
 def file(path: Path, sent: Sent | None = None, *, format: Format = "coco") -> Body:

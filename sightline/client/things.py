@@ -218,12 +218,17 @@ class RunThing(Thing[D, RunFacts]):
 class JobThing(Thing[D, ImportJob]):
     """An import."""
 
-    told = ("job", "state", "accepted", "rejected", "measured")
+    told = ("job", "name", "state", "accepted", "rejected", "measured")
 
     @property
     def job(self) -> str:
         """What the server calls it."""
         return self.facts.job
+
+    @property
+    def name(self) -> str | None:
+        """What its client called it, such as the name of its file."""
+        return self.facts.name
 
     @property
     def state(self) -> str:

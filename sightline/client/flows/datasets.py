@@ -27,17 +27,19 @@ def delete(dataset: Dataset) -> Flow[None]:
     yield write("DELETE", _path(dataset))
 
 
-def add_rows(dataset: Dataset, rows: Source, *, gzip: bool = False) -> Flow[ImportJob]:
+def add_rows(dataset: Dataset, rows: Source, *, name: str | None = None, gzip: bool = False) -> Flow[ImportJob]:
     """Make or change data rows: dicts with a `global_key`, a DataFrame with such a column, or an NDJSON file.
 
     Beside it `width`, `height`, `split`, `asset_url`, `metadata`, `ordinal`; what is not said stays as it was.
+    `name`: of the import; without, that of the file.
     """
     with bars.bar("Rows", None, "rows", shown=dataset.origin.progress) as sent:
         if isinstance(rows, (str, PathLike)):
             body = sources.file(Path(rows), format="ndjson")
         else:
             body = sources.given_lines(sources.rows_of(rows), sources.data_row, (), sent, gzip=gzip)
-        return (yield upload(f"{_path(dataset)}/data-rows:import", body, ImportJob))
+        named = sources.name_of(rows, name)
+        return (yield upload(f"{_path(dataset)}/data-rows:import", body, ImportJob, name=named))
 
 
 def rows(
@@ -83,18 +85,20 @@ def add_ground_truth(
     boxes: Any = None,
     empty: Iterable[str] = (),
     format: Format | None = None,
+    name: str | None = None,
     gzip: bool = False,
 ) -> Flow[ImportJob]:
     """Say what is there, in the draft: a COCO or NDJSON file, a DataFrame, dicts, or arrays by name.
 
     A COCO file is the truth of all rows; anything else replaces the truth of the rows that it names. `empty`: rows
-    on which there is nothing.
+    on which there is nothing. `name`: of the import; without, that of the file.
     """
     total, unit = extent(source, row)
     with bars.bar("Truth", total, unit, shown=dataset.origin.progress) as sent:
         columns = {"row": row, "class_name": class_name, "boxes": boxes}
         body, chosen = body_of(source, columns, empty, format, gzip=gzip, sent=sent)
-        return (yield upload(f"{_path(dataset)}/ground-truth:import", body, ImportJob, format=chosen))
+        target, named = f"{_path(dataset)}/ground-truth:import", sources.name_of(source, name)
+        return (yield upload(target, body, ImportJob, format=chosen, name=named))
 
 
 def truth(dataset: Dataset, global_key: str, *, version: int | None = None) -> Flow[JsonObject]:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from sightline.client.answers import DatasetVersion, ImportJob, JsonObject, RunFacts, TruthInspection
 from sightline.client.asking import Flow, Parameter, Sent, get, upload, whole, write
-from sightline.client.sources import Format, file
+from sightline.client.sources import Format, file, name_of
 from sightline.client.things import Thing
 
 Server = Thing[Any, Any]
@@ -16,8 +16,8 @@ Server = Thing[Any, Any]
 
 def import_data_rows(server: Server, dataset_id: str, path: Path, *, sent: Sent | None = None) -> Flow[ImportJob]:
     """Send data rows, one JSON object a line. Answers when the log has them."""
-    body = file(path, sent, format="ndjson")
-    return (yield upload(f"/v1/datasets/{dataset_id}/data-rows:import", body, ImportJob))
+    target = f"/v1/datasets/{dataset_id}/data-rows:import"
+    return (yield upload(target, file(path, sent, format="ndjson"), ImportJob, name=name_of(path, None)))
 
 
 def inspect_ground_truth(
@@ -31,8 +31,8 @@ def import_ground_truth(
     server: Server, dataset_id: str, path: Path, *, format: Format = "coco", sent: Sent | None = None
 ) -> Flow[ImportJob]:
     """Send a file of truth to a dataset's draft: of all rows (COCO), or of those that it names (NDJSON)."""
-    body = file(path, sent, format=format)
-    return (yield upload(f"/v1/datasets/{dataset_id}/ground-truth:import", body, ImportJob, format=format))
+    target, body = f"/v1/datasets/{dataset_id}/ground-truth:import", file(path, sent, format=format)
+    return (yield upload(target, body, ImportJob, format=format, name=name_of(path, None)))
 
 
 def import_predictions(
@@ -45,8 +45,8 @@ def import_predictions(
     sent: Sent | None = None,
 ) -> Flow[ImportJob]:
     """Send a file of predictions. Answers when the log has them."""
-    target = f"/v1/model-runs/{run_id}/predictions:import"
-    return (yield upload(target, file(path, sent, format=format), ImportJob, format=format, mode=mode))
+    target, body = f"/v1/model-runs/{run_id}/predictions:import", file(path, sent, format=format)
+    return (yield upload(target, body, ImportJob, format=format, mode=mode, name=name_of(path, None)))
 
 
 def dataset_versions(server: Server, dataset_id: str) -> Flow[list[DatasetVersion]]:

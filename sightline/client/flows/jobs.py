@@ -9,9 +9,9 @@ import msgspec
 
 from sightline.client import bars
 from sightline.client.answers import ImportJob, Rejection
-from sightline.client.asking import Flow, get
+from sightline.client.asking import Call, Flow, get
 from sightline.client.errors import ApiError, SightlineError
-from sightline.client.things import JobThing, Thing
+from sightline.client.things import AnyDataset, JobThing, RunThing, Thing, dataset_id
 
 POLL_SECONDS = 10.0
 
@@ -19,6 +19,26 @@ POLL_SECONDS = 10.0
 def import_job(server: Thing[Any, Any], job: str, *, wait: float | None = None) -> Flow[ImportJob]:
     """How an import is doing. With `wait` (seconds): as soon as it is measured, and after that time anyway."""
     return (yield get(f"/v1/imports/{job}", ImportJob, wait=wait))
+
+
+def imports(
+    server: Thing[Any, Any],
+    *,
+    run: RunThing[Any] | str | None = None,
+    dataset: AnyDataset | None = None,
+    state: str | None = None,
+    format: str | None = None,
+) -> Call[ImportJob]:
+    """Imports, the newest first: those of a run or dataset (or its id), in a state, of a format."""
+    run_id = run.run_id if isinstance(run, RunThing) else run
+    return get(
+        "/v1/imports",
+        ImportJob,
+        run_id=run_id,
+        dataset_id=None if dataset is None else dataset_id(dataset),
+        state=state,
+        format=format,
+    )
 
 
 def refresh(job: JobThing[Any]) -> Flow[None]:

@@ -144,22 +144,26 @@ def send(
     empty: Iterable[str] = (),
     mode: Mode = "upsert",
     format: Format | None = None,
+    name: str | None = None,
     gzip: bool = False,
 ) -> Flow[ImportJob]:
     """Send predictions: a COCO or NDJSON file, a DataFrame, dicts, or arrays by name. Answers when the log has them.
 
     `boxes` is (n, 4): x, y, width, height. `confidence` may be left out, and counts as 1 then. With `uuid` the same
     one replaces what it named before. `mode="replace"`: this is all that the run says of the rows that are named, with
-    `empty` those on which it found nothing.
+    `empty` those on which it found nothing. `name`: of the import; without, that of the file.
     """
     total, unit = extent(source, row)
     with bars.bar("Predictions", total, unit, shown=run.origin.progress) as sent:
         columns = {"row": row, "class_name": class_name, "boxes": boxes, "confidence": confidence, "uuid": uuid}
         body, chosen = body_of(source, columns, empty, format, gzip=gzip, sent=sent)
-        return (yield upload(f"{_path(run)}/predictions:import", body, ImportJob, format=chosen, mode=mode))
+        target, named = f"{_path(run)}/predictions:import", sources.name_of(source, name)
+        return (yield upload(target, body, ImportJob, format=chosen, mode=mode, name=named))
 
 
-def delete_predictions(run: Run, uuid: Iterable[Any], *, row: Sequence[str] | None = None) -> Flow[ImportJob]:
+def delete_predictions(
+    run: Run, uuid: Iterable[Any], *, row: Sequence[str] | None = None, name: str | None = None
+) -> Flow[ImportJob]:
     """Delete predictions by uuid. Where their rows are said too, these need not be searched for."""
     names = [values.uuid(each, "uuid", index) for index, each in enumerate(uuid)]
     lines: list[JsonObject] = [{"uuid": name} for name in names]
@@ -167,7 +171,7 @@ def delete_predictions(run: Run, uuid: Iterable[Any], *, row: Sequence[str] | No
         keys = [values.key(key, "row", index) for index, key in enumerate(row)]
         lines = [{"dataRow": {"globalKey": key}, **line} for key, line in zip(keys, lines, strict=True)]
     body = sources.ndjson(lambda: sources.blocks(lines))
-    return (yield upload(f"{_path(run)}/predictions:delete", body, ImportJob))
+    return (yield upload(f"{_path(run)}/predictions:delete", body, ImportJob, name=name))
 
 
 def metrics(

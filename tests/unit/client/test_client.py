@@ -9,6 +9,7 @@ import pytest
 
 from sightline.client import ApiError, Client, ConnectionLost, InvalidAddress, SightlineError, Unreachable
 from sightline.client.asking import part
+from sightline.client.sources import name_of
 
 
 def client(answer: object) -> Client:
@@ -45,7 +46,7 @@ def test_an_upload_is_streamed_with_its_length_and_told_of(tmp_path: Path) -> No
     assert told[-1] == 700_000
     assert seen[0].headers["content-length"] == "700000"
     assert "content-encoding" not in seen[0].headers
-    assert dict(seen[0].url.params) == {"format": "coco", "mode": "replace"}
+    assert dict(seen[0].url.params) == {"format": "coco", "mode": "replace", "name": "plain"}
     assert seen[1].headers["content-encoding"] == "gzip"
 
 
@@ -103,6 +104,35 @@ def test_a_key_stays_one_part_of_the_path(key: str) -> None:
 def test_what_is_no_address_is_said_at_once(url: str) -> None:
     with pytest.raises(InvalidAddress, match="no address"):
         Client(url)
+
+
+@pytest.mark.parametrize(
+    ("source", "said", "name"),
+    [
+        (Path("some/epoch 12.ndjson"), None, "epoch 12.ndjson"),
+        ("some/epoch 12.ndjson", "nightly", "nightly"),
+        ("some/a\nb\udcff.ndjson", None, "a?b?.ndjson"),
+        ("x" * 300, None, "x" * 200),
+        ([{}], None, None),
+        ([{}], "nightly", "nightly"),
+    ],
+)
+def test_an_import_is_called_what_is_said_or_like_its_file(source: object, said: str | None, name: str | None) -> None:
+    assert name_of(source, said) == name
+
+
+def test_imports_are_listed_as_jobs() -> None:
+    asked: list[dict[str, str]] = []
+    job = {"job": "imp_1", "name": "p.ndjson", "state": "FAILED", "accepted": 1, "rejected": 0, "failure": "broken"}
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(dict(request.url.params))
+        return httpx.Response(200, json={"items": [job], "next_page_token": None})
+
+    with client(answer) as it:
+        (found,) = it.imports(run="run_1", state="FAILED")
+    assert (found.job, found.name, found.state, found.facts.failure) == ("imp_1", "p.ndjson", "FAILED", "broken")
+    assert asked == [{"run_id": "run_1", "state": "FAILED"}]
 
 
 def test_an_import_whose_run_was_deleted_is_not_waited_for() -> None:
