@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
 
 import pytest
@@ -13,7 +13,9 @@ from services.common.eventlog.kafka import KafkaLog
 from services.common.eventlog.port import LogError
 from services.common.readmodel.mongo import ReadModel
 from tests.integration.kafka.flow import SECONDS, check, cluster, kafka_log, producing, running, start, until_applied
-from tests.kafka.server import KafkaServer
+from tests.kafka.fixtures import do_without
+from tests.kafka.jars import KafkaUnavailable
+from tests.kafka.server import KafkaServer, running_kafka
 from tests.unit.eventlog.ledger import GROUP, INPUTS, TOPICS, Ledger
 
 AWAY_SECONDS = 30.0
@@ -38,6 +40,16 @@ async def is_killed_twice(kafka: KafkaServer) -> None:
         kafka.kill()
         await start(kafka)
         await asyncio.sleep(1)
+
+
+@pytest.fixture(scope="module")
+def broker() -> Iterator[KafkaServer]:
+    """Each test leaves it running."""
+    try:
+        with running_kafka() as kafka:
+            yield kafka
+    except KafkaUnavailable as error:
+        do_without(error)
 
 
 @pytest.fixture
@@ -78,41 +90,34 @@ async def outlive(kafka: KafkaServer, store: ReadModel, disturb: Disturb) -> Non
         raise
 
 
-async def test_everything_ends_in_time_while_the_broker_hangs(
-    start_kafka: Callable[[], KafkaServer], store: ReadModel
-) -> None:
-    kafka = start_kafka()
+async def test_everything_ends_in_time_while_the_broker_hangs(broker: KafkaServer, store: ReadModel) -> None:
     async with asyncio.timeout(60):
-        async with kafka_log(kafka.bootstrap) as log:
+        async with kafka_log(broker.bootstrap) as log:
             async with running(log, store), producing(log) as producer:
                 await producer.acknowledge(400)
-                kafka.pause()
-            another = KafkaLog(cluster(kafka.bootstrap, ""))
+                broker.pause()
+            another = KafkaLog(cluster(broker.bootstrap, ""))
             asked = await asyncio.gather(log.end_offsets(INPUTS[0]), another.open(TOPICS), return_exceptions=True)
-    assert [(type(said), kafka.bootstrap in str(said)) for said in asked] == [(LogError, True)] * 2
+    assert [(type(said), broker.bootstrap in str(said)) for said in asked] == [(LogError, True)] * 2
+    broker.resume()
 
 
-async def test_a_loop_that_starts_while_the_broker_is_away_says_so(
-    start_kafka: Callable[[], KafkaServer], store: ReadModel
-) -> None:
-    kafka = start_kafka()
-    async with kafka_log(kafka.bootstrap) as log:
-        kafka.kill()
-        with pytest.raises(LogError, match=kafka.bootstrap):
+async def test_a_loop_that_starts_while_the_broker_is_away_says_so(broker: KafkaServer, store: ReadModel) -> None:
+    async with kafka_log(broker.bootstrap) as log:
+        broker.kill()
+        with pytest.raises(LogError, match=broker.bootstrap):
             await RunLoop(log, store, GROUP, INPUTS, Ledger()).run()
+        await start(broker)
 
 
-async def test_a_loop_is_not_ready_while_the_broker_is_away(
-    start_kafka: Callable[[], KafkaServer], store: ReadModel
-) -> None:
-    kafka = start_kafka()
-    async with kafka_log(kafka.bootstrap) as log, running(log, store) as loop:
+async def test_a_loop_is_not_ready_while_the_broker_is_away(broker: KafkaServer, store: ReadModel) -> None:
+    async with kafka_log(broker.bootstrap) as log, running(log, store) as loop:
         async with asyncio.timeout(SECONDS):
             while await loop.problem() is not None:
                 await asyncio.sleep(0.1)
-            kafka.kill()
+            broker.kill()
             while not (await loop.problem() or "").startswith("the log is away"):
                 await asyncio.sleep(0.1)
-            await start(kafka)
+            await start(broker)
             while await loop.problem() is not None:
                 await asyncio.sleep(0.1)
