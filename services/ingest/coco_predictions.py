@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from services.ingest.accept import Columns
+from services.ingest.box_warnings import box_warnings
 from services.ingest.imports import Job
 from services.ingest.lookup import Lookup
 from services.ingest.room import Room
@@ -53,12 +54,8 @@ def accepted(job: Job, block: ResultBlock, rows: VersionRows, known: Lookup) -> 
     job.reject(block.rejections)
     row, row_known = rows.by_image.find(block.image_id)
     class_id, class_known = known.find(block.category_id)
-    job.warnings["zero_size"] += int(np.count_nonzero((block.box[:, 2] == 0) | (block.box[:, 3] == 0)))
-    job.warnings["outside_picture"] += rows.outside(row, block.box)
     columns = Columns(row, class_id, block.box, block.confidence, block.place)
     fits = row_known & class_known
-    if fits.all():
-        return columns
     for i in np.flatnonzero(~fits):
         place = int(block.place[i])
         if not row_known[i]:
@@ -67,4 +64,7 @@ def accepted(job: Job, block: ResultBlock, rows: VersionRows, known: Lookup) -> 
         else:
             message = "The truth of the dataset version has no category with this id."
             job.reject([Rejection(place + 1, "unknown_class", message, f"[{place}].category_id")])
-    return columns.only(fits)
+    if not fits.all():
+        columns = columns.only(fits)
+    job.warnings.update(box_warnings(columns.box, rows.sizes[columns.row]))
+    return columns

@@ -17,6 +17,7 @@ from services.common.eventlog.port import EventLog, Message
 from services.common.eventlog.topics import GROUND_TRUTH, row_key
 from services.common.readmodel.mongo import ReadModel
 from services.common.row_limits import MOST_TRUTHS
+from services.ingest.box_warnings import box_warnings
 from services.ingest.events import EventMaker, packed
 from services.ingest.handlers.catalog_state import DATASETS, ONTOLOGIES
 from services.ingest.handlers.rows import DATA_ROWS
@@ -128,6 +129,8 @@ def _said(job: Job, truth: Truth, known: Lookup) -> npt.NDArray[np.bool_]:
     job.rejections = truth.rejections
     said = ~truth.withheld
     unknown = set(truth.categories) - set(known.ids.tolist())
+    sizes = np.stack([truth.widths, truth.heights], axis=1)
+    sizes = np.where(sizes > 0, sizes, np.inf)
     for image in range(len(truth.names)):
         records = truth.annotations(image)
         fine = np.ones(len(records), np.bool_)
@@ -137,13 +140,7 @@ def _said(job: Job, truth: Truth, known: Lookup) -> npt.NDArray[np.bool_]:
         too_many = len(records) > MOST_TRUTHS
         said[image] &= not too_many
         if said[image]:
-            box = records["box"]
-            width, height = truth.widths[image], truth.heights[image]
-            job.warnings["zero_size"] += int(np.count_nonzero((box[:, 2] == 0) | (box[:, 3] == 0)))
-            if width > 0 and height > 0:
-                corner = box[:, :2] + box[:, 2:]
-                out = (box[:, :2] < -1).any(axis=1) | (corner > (width + 1, height + 1)).any(axis=1)
-                job.warnings["outside_picture"] += int(np.count_nonzero(out))
+            job.warnings.update(box_warnings(records["box"], sizes[image]))
             continue
         for place, ok in zip(records["place"].tolist(), fine.tolist(), strict=True):
             code, message = (_TOO_MANY if too_many else _WITHHELD) if ok else _UNKNOWN_CLASS

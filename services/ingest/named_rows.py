@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -11,7 +10,7 @@ from services.common.eventlog.placement import partitions_of
 from services.common.eventlog.topics import row_key
 from services.ingest.accept import RowNames
 from services.ingest.version_rows import VersionRows
-from sightline.arrays import Bools, Floats, Ints
+from sightline.arrays import Floats, Ints
 
 UNKNOWN_ROW = (
     "The dataset has no row with this global key: make it first (POST /v1/datasets/{dataset_id}/data-rows:import)."
@@ -50,15 +49,12 @@ class NamedRows:
         """A row's place in the order of its dataset, where it has one of its own."""
         return self._rows.ordinals[row] if row < len(self._rows.ordinals) else None
 
-    def outside(self, rows: Ints, boxes: Floats) -> Bools:
-        """Which boxes reach out of their picture, by more than rounding."""
-        sizes = self._rows.sizes
-        known = rows < len(sizes)
-        if not len(sizes):
-            return np.zeros(len(rows), np.bool_)
-        size = np.where(known[:, None], sizes[np.where(known, rows, 0)], math.inf)
-        x, y, width, height = boxes.T
-        return (x < -1) | (y < -1) | (x + width > size[:, 0] + 1) | (y + height > size[:, 1] + 1)
+    def sizes(self, rows: Ints) -> Floats:
+        """Width and height of each row's picture; infinite where they are not known."""
+        sizes = np.full((len(rows), 2), np.inf)
+        stored = rows < len(self._rows.sizes)
+        sizes[stored] = self._rows.sizes[rows[stored]]
+        return sizes
 
     def _make(self, global_key: str) -> None:
         key = row_key(*self._of_dataset, global_key).encode()

@@ -8,6 +8,7 @@ from itertools import repeat
 import numpy as np
 
 from services.ingest.accept import Columns, Uuids
+from services.ingest.box_warnings import box_warnings
 from services.ingest.class_names import ClassNames
 from services.ingest.imports import Job
 from services.ingest.named_rows import UNKNOWN_ROW, NamedRows
@@ -87,8 +88,7 @@ class NdjsonPredictions:
         self._empty(block)
         job = self._job
         job.rejections.merge(rejections)
-        job.warnings["zero_size"] += int(np.count_nonzero((columns.box[:, 2] == 0) | (columns.box[:, 3] == 0)))
-        job.warnings["outside_picture"] += int(np.count_nonzero(self._rows.outside(columns.row, columns.box)))
+        job.warnings.update(box_warnings(columns.box, self._rows.sizes(columns.row)))
         job.warnings["not_kept"] += block.not_kept
         job.warnings["unknown_fields"] += block.unknown_fields
         return columns

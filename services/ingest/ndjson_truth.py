@@ -9,6 +9,7 @@ import numpy as np
 
 from services.common.row_limits import MOST_TRUTHS
 from services.ingest.accept import Uuids
+from services.ingest.box_warnings import box_warnings
 from services.ingest.class_names import ClassNames
 from services.ingest.imports import Job
 from services.ingest.named_rows import UNKNOWN_ROW, NamedRows
@@ -117,9 +118,7 @@ class NdjsonTruth:
                 self._empty.setdefault(place, []).append(number)
         self._withheld.update(place for place in self._rows.find(rejected_keys).tolist() if place >= 0)
         self._job.rejections.merge(rejections)
-        box = block.box[fits]
-        self._job.warnings["zero_size"] += int(np.count_nonzero((box[:, 2] == 0) | (box[:, 3] == 0)))
-        self._job.warnings["outside_picture"] += int(np.count_nonzero(self._rows.outside(row[fits], box)))
+        self._job.warnings.update(box_warnings(block.box[fits], self._rows.sizes(row[fits])))
         self._job.warnings["not_kept"] += block.not_kept + int(np.count_nonzero(~np.isnan(block.confidence)))
         self._job.warnings["unknown_fields"] += block.unknown_fields
         self._job.warnings["rows_may_be_incomplete"] += block.of_no_row

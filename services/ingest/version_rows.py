@@ -21,7 +21,7 @@ from services.common.versions import holds_at
 from services.ingest.accept import RowNames
 from services.ingest.handlers.rows import DATA_ROWS as DATA_ROWS_COLLECTION
 from services.ingest.lookup import Lookup
-from sightline.arrays import Floats, Ints
+from sightline.arrays import Floats
 
 PATIENCE_SECONDS = 60.0
 
@@ -41,14 +41,6 @@ class VersionRows:
     """The place of the row of each image id."""
     ordinals: Sequence[int | None]
     """Each row's own, where it has one."""
-
-    def outside(self, rows: Ints, boxes: Floats) -> int:
-        """How many boxes reach out of their picture, by more than rounding."""
-        if not len(self.sizes):
-            return 0
-        corner = boxes[:, :2] + boxes[:, 2:]
-        out = (boxes[:, :2] < -1).any(axis=1) | (corner > self.sizes[rows] + 1).any(axis=1)
-        return int(np.count_nonzero(out))
 
 
 class _Rows:
