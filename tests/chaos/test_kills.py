@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.e2e.data import Files, assert_equal_to_pycocotools
+from tests.e2e.data import Files, assert_equal_to_pycocotools, write
 from tests.e2e.gate import Gate
 from tests.e2e.middle import (
     MOST,
@@ -59,7 +59,7 @@ def test_everything_is_killed_in_the_middle_of_an_import(files: Files, tmp_path:
 
 
 def test_everything_is_killed_while_accepted_work_waits(files: Files, tmp_path: Path) -> None:
-    """What has been accepted is measured after the next start, without being sent again."""
+    """What was accepted is measured after the next start, without being sent again; another start changes nothing."""
     with Stack(tmp_path / "data") as stack:
         (metrics,) = stack.descendants("services.metrics")
         psutil.Process(metrics).suspend()
@@ -70,6 +70,12 @@ def test_everything_is_killed_while_accepted_work_waits(files: Files, tmp_path: 
         stack.start()
         wait_until(lambda: stack.get(f"/v1/imports/{answer['job']}", wait=20)["measured"], 120)
         assert_equal_to_pycocotools(stack, answer["run_id"], files)
+        assert stack.stop() == []
+        stack.start()
+        assert_equal_to_pycocotools(stack, answer["run_id"], files)
+        fewer = write(tmp_path / "fewer", files.truth, files.results[::20])
+        assert stack.json(*fewer.arguments("waiting"), "--wait")["run_id"] == answer["run_id"]
+        assert_equal_to_pycocotools(stack, answer["run_id"], fewer)
 
 
 def test_metrics_is_killed_again_and_again(files: Files, tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 On Kafka, and with several processes of each service: `test_several_processes.py`.
 """
 
-import gzip
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -130,32 +129,6 @@ def test_truth_with_a_bad_annotation_is_a_version_like_others(stack: Stack, file
     assert "keep the truth they had" in told.stderr
 
 
-def test_a_broken_file_fails_and_says_where(stack: Stack, files: Files, tmp_path: Path) -> None:
-    cut = write(tmp_path / "cut", files.truth, files.results)
-    whole = cut.predictions.read_bytes()
-    cut.predictions.write_bytes(whole[: len(whole) // 2])
-    done = stack.run(*cut.arguments("cut"), "--wait")
-    assert done.returncode in (1, 2)
-    assert "Traceback" not in done.stderr
-    cut.predictions.write_bytes(whole)
-    run_id = stack.json(*cut.arguments("cut"), "--wait")["run_id"]
-    assert_equal_to_pycocotools(stack, run_id, files)
-
-    cut.ground_truth.write_bytes(cut.ground_truth.read_bytes()[:-100])
-    done = stack.run(*cut.arguments("cut truth"), "--wait")
-    assert done.returncode == 1
-    assert "can't be read" in done.stderr
-    assert stack.get("/v1/datasets", name="cut truth")["items"] == []
-
-
-def test_gzipped_files(stack: Stack, files: Files, tmp_path: Path) -> None:
-    zipped = write(tmp_path / "zipped", files.truth, files.results)
-    for path in (zipped.ground_truth, zipped.predictions):
-        path.write_bytes(gzip.compress(path.read_bytes()))
-    run_id = stack.json(*zipped.arguments("zipped"), "--wait")["run_id"]
-    assert_equal_to_pycocotools(stack, run_id, files)
-
-
 def test_a_name_of_two_runs_is_refused_with_their_ids(stack: Stack, files: Files) -> None:
     ids = [
         stack.json(*files.arguments("twice", model=model, run="same name"), "--wait")["run_id"]
@@ -181,17 +154,3 @@ def test_every_command_has_a_table_and_json(stack: Stack, files: Files) -> None:
         assert table.returncode == 0, table.stderr
         assert table.stdout.strip()
         assert stack.json(*command)
-
-
-def test_nothing_is_lost_by_a_restart_or_by_kill_9_of_everything(files: Files, tmp_path: Path) -> None:
-    with Stack(tmp_path / "data") as stack:
-        run_id = stack.json(*files.arguments("kept"), "--wait")["run_id"]
-        stack.kill()
-        stack.start()
-        assert_equal_to_pycocotools(stack, run_id, files)
-        assert stack.stop() == []
-        stack.start()
-        assert_equal_to_pycocotools(stack, run_id, files)
-        half = half_of(files, tmp_path / "half")
-        assert stack.json(*half.arguments("kept"), "--wait")["run_id"] == run_id
-        assert_equal_to_pycocotools(stack, run_id, half)

@@ -34,7 +34,3 @@ def test_it_goes_through_the_steps_and_may_be_run_again(tmp_path: Path, monkeypa
 
 def test_it_is_kept_without_what_it_printed() -> None:
     assert all(not cell.outputs and cell.execution_count is None for cell in cells())
-
-
-def test_its_lines_are_as_short_as_ours() -> None:
-    assert all(len(line) <= 120 for cell in cells() for line in cell.source.splitlines())

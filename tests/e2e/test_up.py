@@ -47,25 +47,18 @@ def test_what_dies_is_started_again(stack: Stack, program: str) -> None:
     assert told in stack.said(1 << 20), "without a pause"
 
 
-def test_processes_die_with_up_however_it_dies(tmp_path: Path) -> None:
-    stack = Stack(tmp_path / "data")
-    with stack:
-        mine = stack.descendants()
-        assert len(mine) >= 4
-        kill(stack.process.pid)
-        stack.process.wait()
-        wait_until(lambda: not any(alive(pid) for pid in mine), 60)
-        stack.start()
-
-
-@pytest.mark.parametrize("which", [signal.SIGTERM, signal.SIGINT])
-def test_a_stop_leaves_no_process_behind(tmp_path: Path, which: signal.Signals) -> None:
-    stack = Stack(tmp_path / "data")
-    stack.start()
+def test_it_leaves_no_process_behind_however_it_ends(stack: Stack) -> None:
     mine = stack.descendants()
-    stack.process.send_signal(which)
-    assert stack.process.wait(60) == 0
-    assert not any(alive(pid) for pid in mine)
+    assert len(mine) >= 4
+    kill(stack.process.pid)
+    stack.process.wait()
+    wait_until(lambda: not any(alive(pid) for pid in mine), 60)
+    for which in (signal.SIGTERM, signal.SIGINT):
+        stack.start()
+        mine = stack.descendants()
+        stack.process.send_signal(which)
+        assert stack.process.wait(60) == 0
+        assert not any(alive(pid) for pid in mine)
     assert ": killed" not in stack.said(1 << 20), "each has ended by itself, within its grace"
 
 

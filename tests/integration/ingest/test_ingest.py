@@ -570,25 +570,6 @@ async def test_openapi_is_in_order(stand: Any) -> None:
     assert all(op["summary"] and op["description"] for op in operations)
 
 
-async def test_two_processes_share_the_work_and_agree(stand: Any) -> None:
-    """Another ingest on the same log: one of them owns the catalog, both answer."""
-    async with stand.another() as other:
-        asked = [(http, f"o{i // 2}") for i in range(20) for http in (stand.http, other)]
-        answers = await asyncio.gather(
-            *(http.post("/v1/ontologies", json={"name": name, "classes": []}) for http, name in asked)
-        )
-        made: dict[str, str] = {}
-        for (_, name), answer in zip(asked, answers, strict=True):
-            if answer.status_code == 201:
-                assert name not in made, "a name is given once"
-                made[name] = answer.json()["ontology_id"]
-        assert len(made) == 10
-        for (_, name), answer in zip(asked, answers, strict=True):
-            assert answer.status_code == 201 or answer.json()["existing_id"] == made[name]
-    answer = await stand.http.post("/v1/ontologies", json={"name": "later", "classes": []})
-    assert answer.status_code == 201
-
-
 async def test_what_can_not_be_kept_is_refused_before_the_log(stand: Any, made: Made) -> None:
     await made.dataset()
     await made.truth()

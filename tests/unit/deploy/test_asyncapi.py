@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -41,10 +39,6 @@ def at(document: Any, reference: str) -> Any:
     for step in reference[2:].split("/"):
         document = document[step]
     return document
-
-
-def test_it_is_what_the_code_says() -> None:
-    subprocess.run([sys.executable, ROOT / "scripts" / "generate_asyncapi.py", "--check"], check=True, timeout=120)
 
 
 def test_nothing_leads_nowhere(document: dict[str, Any]) -> None:
