@@ -27,16 +27,13 @@ def databases(mongo_url: str) -> Iterator[tuple[str, str]]:
             client.drop_database(name)
 
 
-@pytest.mark.parametrize("kind", ["embedded", "kafka"])
 def test_a_stack_on_a_copy_says_what_the_first_one_said(
-    kind: str, tmp_path: Path, mongo_url: str, databases: tuple[str, str], request: pytest.FixtureRequest
+    tmp_path: Path, mongo_url: str, databases: tuple[str, str], kafka_bootstrap: str, kafka_prefix: str
 ) -> None:
     old, new = databases
     files = generate(tmp_path / "files", seed=11, images=40)
-    target, options = str(tmp_path / "copy"), ()
-    if kind == "kafka":
-        servers, prefix = request.getfixturevalue("kafka_bootstrap"), request.getfixturevalue("kafka_prefix")
-        target, options = f"kafka://{servers}/{prefix}", ("--kafka", servers, "--kafka-topic-prefix", prefix)
+    target = f"kafka://{kafka_bootstrap}/{kafka_prefix}"
+    options = ("--kafka", kafka_bootstrap, "--kafka-topic-prefix", kafka_prefix)
 
     with Stack(tmp_path / "first", "--mongo", mongo_url, "--mongo-database", old) as stack:
         run_id = stack.json(*files.arguments("copied"), "--wait")["run_id"]
