@@ -8,7 +8,20 @@ from typing import Annotated
 import typer
 
 import sightline
-from sightline.cli import configs, datasets, dead_letters, errors, export, log, models, ontologies, projects, rows, runs
+from sightline.cli import (
+    configs,
+    datasets,
+    dead_letters,
+    errors,
+    export,
+    imports,
+    log,
+    models,
+    ontologies,
+    projects,
+    rows,
+    runs,
+)
 from sightline.cli.groups import InOrder
 from sightline.cli.options import Confidence, Iou, Json, RunName, Url, completing, connect
 from sightline.cli.outcome import Exit, Stop
@@ -22,8 +35,9 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-imports = typer.Typer(help="Send files to a server.", no_args_is_help=True)
-app.add_typer(imports, name="import", rich_help_panel="Send")
+sending = typer.Typer(help="Send files to a server.", no_args_is_help=True)
+app.add_typer(sending, name="import", rich_help_panel="Send")
+app.add_typer(imports.app, name="imports", rich_help_panel="Send")
 app.add_typer(projects.app, name="projects", rich_help_panel="Catalog")
 app.add_typer(datasets.app, name="datasets", rich_help_panel="Catalog")
 app.add_typer(ontologies.app, name="ontologies", rich_help_panel="Catalog")
@@ -126,7 +140,7 @@ def up(
     )
 
 
-@imports.command("coco")
+@sending.command("coco")
 def import_coco(
     ground_truth: Annotated[
         Path, typer.Option(exists=True, dir_okay=False, readable=True, help="The truth, a COCO file.")
@@ -164,7 +178,7 @@ def import_coco(
         raise Stop(Exit.REJECTED_ITEMS, f"{done.rejections} items were rejected")
 
 
-@imports.command("ndjson")
+@sending.command("ndjson")
 def import_ndjson(
     dataset: Annotated[
         str, typer.Option(help="Name of the dataset; made when missing.", autocompletion=completing("datasets"))

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 _ORDER = (
     *("up", "doctor", "status"),
-    *("import", "errors"),
+    *("import", "imports", "errors"),
     *("projects", "datasets", "ontologies", "models", "runs", "configs"),
     *("metrics", "rows", "export"),
     *("dead-letters", "rebuild", "log"),

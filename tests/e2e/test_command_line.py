@@ -58,6 +58,10 @@ def test_lines_become_a_measured_run(stack: Stack, files: tuple[object, ...]) ->
     assert [total[f"{name}_count"] for name in ("true_positive", "false_positive", "false_negative")] == [1, 1, 0]
     [error] = [json.loads(each) for each in stack.run("errors", answer["job"], "--json").stdout.splitlines()]
     assert (error["number"], error["code"]) == (2, "unknown_row")
+    listed = stack.json("imports", "list", "--dataset", "lines")["items"]
+    assert [each["name"] for each in listed] == ["predictions.ndjson", "truth.ndjson", "rows.ndjson"]
+    assert [each["job"] for each in listed] == [each["job"] for each in reversed(answer["imports"].values())]
+    assert stack.json("imports", "show", answer["job"]) == {**listed[0], "rejections": [error]}
 
     truth = stack.run("export", "ground-truth", "lines@1").stdout
     assert list(map(json.loads, truth.splitlines())) == [

@@ -26,6 +26,24 @@ RUN = {
 MODEL = {"model_id": "mdl_1", "name": "yolo", "ontology_id": "ont_1"}
 CONFIG = {"run_config_id": "cfg_1", "name": "nightly", "config": {"epochs": 12}}
 
+JOB = {
+    "job": "imp_1",
+    "name": "epoch 12.ndjson",
+    "state": "FAILED",
+    "format": "ndjson",
+    "mode": None,
+    "accepted": 7,
+    "rejected": 2,
+    "measured": False,
+    "failure": "the upload broke off: send the file again",
+    "warnings": {"zero_size": 0, "outside_picture": 3},
+    "progress": {"bytes": 4096, "place": 9},
+    "dataset_id": "ds_1",
+    "run_id": "run_1",
+    "begun_unix_ms": 0,
+    "ended_unix_ms": 1,
+}
+
 PROJECT = {"project_id": "default", "name": "us", "description": "", "current": True}
 
 
@@ -44,6 +62,12 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
                 return httpx.Response(200, json=DATASET)
             case "GET /v1/model-runs":
                 return httpx.Response(200, json={"items": [RUN] if named in (None, "first") else []})
+            case "GET /v1/imports":
+                said = dict(request.url.params)
+                fits = said.get("state") in (None, "FAILED") and said.get("run_id") in (None, "run_1")
+                return httpx.Response(200, json={"items": [JOB] if fits else []})
+            case "GET /v1/imports/imp_1":
+                return httpx.Response(200, json={**JOB, "rejections": [{"number": 2, "code": "unknown_row"}]})
             case "GET /v1/projects/default":
                 return httpx.Response(200, json=PROJECT)
             case "GET /v1/projects":
@@ -120,6 +144,23 @@ def test_nothing_is_deleted_without_yes_where_nobody_can_be_asked(asked: list[st
     assert json.loads(run("datasets", "delete", "pets", "--yes", "--json").stdout)["deleted_runs"] == 2
     assert run("datasets", "delete", "pets", "--version", "1", "-y").exit_code == 0
     assert asked[-1] == "DELETE /v1/datasets/ds_1/versions/1"
+
+
+@pytest.mark.usefixtures("asked")
+def test_imports_are_listed_and_shown() -> None:
+    listed = run("imports", "list", "--run", "first", "--state", "failed").stdout
+    assert "epoch 12.ndjson" in listed
+    assert "FAILED" in listed
+    assert json.loads(run("imports", "list", "--json").stdout) == {"items": [JOB]}
+    none = run("imports", "list", "--state", "RUNNING")
+    assert (none.exit_code, none.stdout, "no such imports" in none.stderr) == (0, "", True)
+
+    shown = run("imports", "show", "imp_1")
+    assert "send the file again" in shown.stdout
+    assert "outside picture" in shown.stdout
+    assert "zero size" not in shown.stdout
+    assert "sightline errors imp_1" in shown.stderr
+    assert json.loads(run("imports", "show", "imp_1", "--json").stdout)["rejections"][0]["number"] == 2
 
 
 @pytest.mark.usefixtures("asked")
