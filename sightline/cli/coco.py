@@ -108,6 +108,8 @@ def told_to_send_again() -> Generator[None]:
 
 
 def _import_files(client: Client, wanted: Wanted, steps: Steps, *, wait: bool) -> Imported:
+    if not wanted.ground_truth.is_file():
+        raise Stop(Exit.REFUSED, f"{wanted.ground_truth} is no file: the truth is read twice, and can't be a pipe")
     with steps.step("Reading the truth", wanted.ground_truth.stat().st_size) as sent:
         # Nothing is under way yet: a server that is just starting again is worth waiting for.
         truth = patiently(lambda: _inspect(client, wanted.ground_truth, sent), steps, "ingest-unavailable")
@@ -144,7 +146,7 @@ def _import_files(client: Client, wanted: Wanted, steps: Steps, *, wait: bool) -
             except ApiError as error:
                 raise _naming(wanted.predictions, error) from error
 
-        job = patiently(send, steps)
+        job = patiently(send, steps, again=wanted.predictions.is_file())
     check("predictions", job, steps)
     if wait:
         wait_until_measured(client, job, steps)
@@ -247,10 +249,10 @@ def _create(create: Callable[[], T], fetch: Callable[[str], T]) -> T:
         raise
 
 
-def patiently(attempt: Callable[[], T], steps: Steps, *passing: str) -> T:
+def patiently(attempt: Callable[[], T], steps: Steps, *passing: str, again: bool = True) -> T:
     """Wait for a while for what stands in the way: another import's end, rows that are still on their way.
 
-    `passing`: further kinds of problems that pass by themselves.
+    `passing`: further kinds of problems that pass by themselves. `again`: what can be had only once isn't tried again.
     """
     deadline = time.monotonic() + PATIENCE_SECONDS
     told = False
@@ -260,7 +262,7 @@ def patiently(attempt: Callable[[], T], steps: Steps, *passing: str) -> T:
         except ApiError as error:
             soon = error.slug in ("import-open", *passing)
             passes = soon or (error.slug == "import-failed" and error.status == 503)
-            if not passes or time.monotonic() > deadline:
+            if not (passes and again) or time.monotonic() > deadline:
                 raise
             if not told:
                 steps.note(f"Waiting up to {PATIENCE_SECONDS:g} s: {error}")

@@ -89,7 +89,7 @@ def _import_files(client: Client, wanted: Wanted, steps: Steps, *, wait: bool) -
 
     def send(what: str, path: Path, call: Callable[[Callable[[int], None]], ImportJob]) -> None:
         with steps.step(f"Sending {what}", path.stat().st_size) as sent:
-            job = patiently(lambda: _named(path, lambda: call(sent)), steps)
+            job = patiently(lambda: _named(path, lambda: call(sent)), steps, again=path.is_file())
         check(what, job, steps)
         jobs[what] = job
 

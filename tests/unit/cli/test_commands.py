@@ -1,6 +1,7 @@
 """Commands without a server: how they end, what they say, and how fast they are there."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -29,6 +30,15 @@ def test_no_server_is_one_line_that_says_what_to_type(command: tuple[str, ...]) 
     assert done.stdout == ""
     assert len(done.stderr.splitlines()) == 1
     assert "sightline up" in done.stderr
+
+
+def test_truth_from_a_pipe_is_refused_before_anything_is_sent(tmp_path: Path) -> None:
+    os.mkfifo(pipe := tmp_path / "truth.json")
+    (results := tmp_path / "results.json").write_text("[]")
+    names = ("--dataset", "d", "--model", "m", "--run", "r")
+    done = run("import", "coco", "--ground-truth", str(pipe), "--predictions", str(results), *names)
+    assert done.returncode == Exit.REFUSED
+    assert "can't be a pipe" in done.stderr
 
 
 def test_help_loads_nothing_heavy() -> None:

@@ -1,6 +1,7 @@
 """Every method is in the client's page, and the awaited client has all that the waiting one has."""
 
 import inspect
+import re
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,15 @@ def test_every_method_is_documented(kind: type) -> None:
         if f"`{name}`" not in PAGE and f"`{name}(" not in PAGE and f"{name}()`" not in PAGE
     ]
     assert all(method.__doc__ for name, method in inspect.getmembers(kind, inspect.isfunction) if name in methods(kind))
+
+
+@pytest.mark.parametrize("kind", [kind for kind, _ in PAIRS if kind is not Client])
+def test_every_attribute_is_documented(kind: type) -> None:
+    noun = "import" if kind is Job else kind.__name__.lower()
+    [told] = [line for line in PAGE.splitlines() if re.match(rf"\| an? {noun} \|", line)]
+    attributes = [name for name, _ in inspect.getmembers(kind, lambda each: isinstance(each, property))]
+    assert attributes
+    assert not [name for name in attributes if f"`{name}`" not in told]
 
 
 @pytest.mark.parametrize("kind", [kind for pair in PAIRS for kind in pair])
