@@ -14,6 +14,10 @@ Item = TypeVar("Item")
 Number = float | None
 """A number, or null where it is undefined."""
 
+PAGE_SIZE = 100
+LARGEST_PAGE = 1000
+"""Items of a page: as many where nothing is asked, and at most."""
+
 
 class Answer(BaseModel):
     """Base of all answers."""

@@ -14,7 +14,7 @@ from grpc_reflection.v1alpha import reflection
 
 from services.common.runtime.errors import Problem
 from services.common.runtime.telemetry import get_logger
-from services.query.answers import Answer
+from services.query.answers import LARGEST_PAGE, PAGE_SIZE, Answer
 from services.query.sources import Sources
 from services.query.thresholds import Thresholds
 from services.query.views import confusion_matrix, curves, imports, metrics, row, rows, runs, status
@@ -36,8 +36,6 @@ from sightline.wire.query.v1 import (
 SERVICE = query_pb2.DESCRIPTOR.services_by_name["QueryService"].full_name
 PROBLEM_METADATA = "sightline-problem-bin"
 
-PAGE_SIZE = 100
-LARGEST_PAGE = 1000
 CURVE_POINTS = 200
 STOP_SECONDS = 5.0
 

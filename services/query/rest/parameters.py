@@ -9,14 +9,12 @@ from fastapi import Depends, Path, Query, Response
 from pydantic import AllowInfNan, StringConstraints
 
 from services.query import thresholds
-from services.query.answers import Answer
+from services.query.answers import LARGEST_PAGE, Answer
 from services.query.bulk.wanted import Format, Wanted
 from services.query.thresholds import Thresholds
 from services.query.views import rows
 from sightline.domain.splits import Split
 from sightline.evaluation.conventions import DEFAULT_IOU
-
-LARGEST_PAGE = 1000
 
 PageSize = Annotated[int, Query(ge=1, le=LARGEST_PAGE, description="most items of a page")]
 PageToken = Annotated[str | None, Query(description="`next_page_token` of the page before")]
