@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import base64
-import time
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 from uuid import uuid4
 
+from services.common.eventlog.clock import unix_ms
 from services.common.eventlog.consumer import RunLoop
 from services.common.eventlog.port import EventLog, Message, MessageTooLarge
 from services.common.eventlog.topics import CATALOG, SCHEMA_VERSION
@@ -78,7 +78,7 @@ class Catalog:
         event = Event(
             event_id=uuid4().hex,
             project_id=project_id,
-            time_unix_ms=time.time_ns() // 1_000_000,
+            time_unix_ms=unix_ms(),
             producer="ingest",
             schema_version=SCHEMA_VERSION,
             traceparent=traceparent(),

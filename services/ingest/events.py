@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import time
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
@@ -11,6 +10,7 @@ from uuid import uuid4
 import numpy as np
 import numpy.typing as npt
 
+from services.common.eventlog.clock import unix_ms
 from services.common.eventlog.port import Message
 from services.common.eventlog.topics import DATA_ROWS, GROUND_TRUTH, PREDICTIONS, SCHEMA_VERSION, row_key
 from services.common.runtime.tracing import traceparent
@@ -39,7 +39,7 @@ class EventMaker:
         return Event(
             event_id=part or f"{self.import_id or uuid4().hex}/{next(self._numbers)}",
             project_id=self.project_id,
-            time_unix_ms=time.time_ns() // 1_000_000,
+            time_unix_ms=unix_ms(),
             producer="ingest/import",
             schema_version=SCHEMA_VERSION,
             traceparent=traceparent(),

@@ -22,6 +22,7 @@ from typing import Any
 from uuid import uuid4
 
 from services.common.documents import Read, Replace
+from services.common.eventlog.clock import unix_ms
 from services.common.eventlog.port import EventLog, LogError, Message, MessageTooLarge, Position
 from services.common.eventlog.processes import here, started
 from services.common.readmodel.collections import IMPORT_ERRORS, IMPORT_JOBS, IMPORTS
@@ -47,10 +48,6 @@ Fields = dict[str, Any]
 
 class JobFailed(Exception):
     """The import can't go on, for a reason that its answer tells."""
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000
 
 
 @dataclass(slots=True)
@@ -185,7 +182,7 @@ class Imports:
             "import_id": begin.import_id,
             "state": "RUNNING",
             "owner": {"host": here(), "pid": os.getpid(), "started": started(os.getpid())},
-            "lease_until_unix_ms": _now_ms() + int(LEASE_SECONDS * 1000),
+            "lease_until_unix_ms": unix_ms() + int(LEASE_SECONDS * 1000),
             "bytes": 0,
             "accepted": 0,
             "rejected": 0,
@@ -278,7 +275,7 @@ class Imports:
     async def renew(self, job: Job) -> None:
         """Show how far a job is, and believe in it for another while. One that somebody else has ended stops."""
         until = time.monotonic() + LEASE_SECONDS
-        lease = _now_ms() + int(LEASE_SECONDS * 1000)
+        lease = unix_ms() + int(LEASE_SECONDS * 1000)
         change = {"$set": {**job.live(), "lease_until_unix_ms": lease}}
         alive = await self._store.update(IMPORT_JOBS.name, job.id, change, where={"state": "RUNNING"})
         # What it writes may have been deleted; then the catalog has ended it.
@@ -365,7 +362,7 @@ def _gone(live: Mapping[str, Any]) -> bool:
     owner = live["owner"]
     if owner["host"] == here() and started(owner["pid"]) != owner["started"]:
         return True
-    return bool(live["lease_until_unix_ms"] < _now_ms())
+    return bool(live["lease_until_unix_ms"] < unix_ms())
 
 
 def _rejection(rejection: Rejection) -> Fields:

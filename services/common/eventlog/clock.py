@@ -6,6 +6,11 @@ import asyncio
 import time
 
 
+def unix_ms() -> int:
+    """Milliseconds since 1970, on the clock that all processes of a machine share."""
+    return time.time_ns() // 1_000_000
+
+
 class Clock:
     """The machine's clock."""
 
@@ -15,7 +20,7 @@ class Clock:
 
     def unix_ms(self) -> int:
         """Milliseconds since 1970, for people."""
-        return time.time_ns() // 1_000_000
+        return unix_ms()
 
     async def wait(self, event: asyncio.Event, seconds: float | None = None) -> bool:
         """Wait until something happens, so long at most. Whether it has happened."""

@@ -13,10 +13,11 @@ from types import MappingProxyType
 from typing_extensions import override
 
 from services.common.eventlog.bell import RECORDS, Bell
+from services.common.eventlog.clock import unix_ms
 from services.common.eventlog.partitioner import partition_of
 from services.common.eventlog.port import Consumer, EventLog, LogError, Message, Position, Record
 from services.common.eventlog.sqlite_consumer import SqliteConsumer
-from services.common.eventlog.sqlite_file import Connection, LogFile, unix_ms
+from services.common.eventlog.sqlite_file import Connection, LogFile
 from services.common.eventlog.sqlite_records import (
     NewRow,
     make_topics,

@@ -67,11 +67,6 @@ CREATE INDEX IF NOT EXISTS subscriptions_by_member ON subscriptions (member);
 """
 
 
-def unix_ms() -> int:
-    """Now, on the clock that all processes of a machine share."""
-    return time.time_ns() // 1_000_000
-
-
 @dataclass(slots=True)
 class _Job:
     """Something to do inside the writer's next transaction."""

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from services.common.eventlog import processes
-from services.common.eventlog.sqlite_file import Connection, unix_ms
+from services.common.eventlog.clock import unix_ms
+from services.common.eventlog.sqlite_file import Connection
 
 
 @dataclass(frozen=True, slots=True)

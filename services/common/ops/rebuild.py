@@ -15,6 +15,7 @@ from typing import Any
 
 import sightline
 from services.common.eventlog import sqlite_looking
+from services.common.eventlog.clock import unix_ms
 from services.common.eventlog.opening import open_log
 from services.common.eventlog.port import EventLog, LogError
 from services.common.eventlog.topics import DEAD_LETTERS, topics
@@ -161,7 +162,7 @@ async def _begin(log: EventLog, store: ReadModel, anew: bool) -> Generation:
         log_id=log.log_id,
         version=sightline.__version__,
         anew=anew,
-        made_unix_ms=time.time_ns() // 1_000_000,
+        made_unix_ms=unix_ms(),
     )
 
 
