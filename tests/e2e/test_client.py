@@ -16,6 +16,8 @@ from sightline.client.flows.uploading import body_of
 from sightline.evaluation import evaluate
 from tests.e2e.data import Files, assert_answers_equal_pycocotools, generate
 from tests.e2e.gate import Gate
+from tests.e2e.joining import kill_one
+from tests.e2e.middle import MOST, files_in_parts, hold_the_middle
 from tests.e2e.stack import Stack
 
 COUNTS = ("true_positive_count", "false_positive_count", "false_negative_count", "precision", "recall", "f1")
@@ -269,15 +271,42 @@ def test_a_lost_connection_in_mid_upload_loses_and_doubles_nothing(stack: Stack,
     assert len(run.predictions().to_arrays()) == 2_000
 
 
-def test_a_stack_that_starts_again_is_waited_for(tmp_path: Path) -> None:
-    with Stack(tmp_path / "data") as stack, Client(stack.url, progress=False) as client:
-        run = new_run(client, "restarted")
-        stack.stop()
-        with Client(stack.url, retries=0) as impatient, pytest.raises((SightlineError, ConnectionLost)):
-            impatient.status()
-        starting = threading.Thread(target=stack.start)
-        starting.start()
-        job = run.upload(row=["a.jpg"], class_name="car", boxes=[[10, 20, 30, 40]], confidence=[0.9])
-        starting.join()
-        job.wait(60)
-        assert run.metrics()["total"]["f1"] == 1
+def test_a_process_that_is_killed_in_mid_upload_loses_and_doubles_nothing(
+    stack: Stack, client: Client, tmp_path: Path
+) -> None:
+    files = files_in_parts(tmp_path)
+    dataset = client.create_dataset("killed", client.create_ontology("killed", names(files).values()))
+    dataset.add_ground_truth(files.ground_truth)
+    model, version = client.create_model("killed", dataset.ontology_id), dataset.commit()
+    once, run = (model.create_run(name, version) for name in ("once", "killed"))
+    # Without uuids: what was accepted before the kill is known again by its content.
+    once.upload(files.predictions).wait(60)
+    with Gate(stack, "predictions:import", MOST) as gate, Client(gate.url, progress=False) as through:
+        held = through.run(run.run_id)
+
+        def kill_ingest() -> None:
+            hold_the_middle(stack, gate)
+            kill_one(stack, "ingest", stack.descendants("services.ingest")[-1])
+            gate.open()
+
+        killer = threading.Thread(target=kill_ingest)
+        killer.start()
+        job = held.upload(files.predictions)
+        killer.join()
+    assert (job.accepted, job.rejected) == (len(files.results), 0)
+    client.job(job.job).wait(60)
+    assert run.predictions().to_pandas().equals(once.predictions().to_pandas())
+    assert run.metrics()["coco"] == once.metrics()["coco"]
+
+
+def test_a_stack_that_starts_again_is_waited_for(stack: Stack, client: Client) -> None:
+    run = new_run(client, "restarted")
+    stack.stop()
+    with Client(stack.url, retries=0) as impatient, pytest.raises((SightlineError, ConnectionLost)):
+        impatient.status()
+    starting = threading.Thread(target=stack.start)
+    starting.start()
+    job = run.upload(row=["a.jpg"], class_name="car", boxes=[[10, 20, 30, 40]], confidence=[0.9])
+    starting.join()
+    job.wait(60)
+    assert run.metrics()["total"]["f1"] == 1
