@@ -53,8 +53,11 @@ class Decided(BaseModel):
         "log): it can only be dropped. `closed`: somebody else has decided, or is about to."
     )
     state: State
-    detail: str = Field(description="Why it was refused, or can't be replayed.")
-    applied: bool | None = Field(description="Null: not known yet; a refusal that comes later opens it again.")
+    detail: str = Field(description="Why it was refused or passed over, or can't be replayed.")
+    applied: bool | None = Field(
+        description="False: refused, or passed over, as what it is about was deleted. Null: not known yet; a refusal "
+        "that comes later opens it again."
+    )
     added: int | None = Field(description="Predictions, or rows, or truths of rows, that were not there.")
     there: int | None = Field(description="Those that were there, and stay as they are.")
     identities: list[str] = Field(description="Of predictions that were there, the first 100.")

@@ -36,6 +36,13 @@ BYTES_AT_ONCE = 16 << 20
 
 GONE = "its bytes are no longer on the log, whose topic dead-letters has forgotten them: it can only be dropped"
 
+_AFTER = {
+    True: "",
+    False: "it was passed over: its run, its dataset or its row was deleted, or its import had failed",
+    None: "its consumer has not come to it yet: look again",
+}
+"""What there is to say of a replay, by whether it was applied."""
+
 Fields = dict[str, Any]
 
 
@@ -184,24 +191,26 @@ class DeadLetters:
     async def _settled(self, claimed: _Claimed, passed: Mapping[str, bool]) -> Fields:
         """What a replay came to. One that was refused has been opened again by the handler."""
         letter, before = claimed.document, claimed.before
-        applied = passed[claimed.again.event.event_id]
+        passed_it = passed[claimed.again.event.event_id]
+        applied = True if passed_it else None
         numbers: Fields = {"added": None, "there": None, "identities": []}
         if before is not None:
             now = await self._there(claimed.again.event, letter["group"]) & before.said
             there = sorted(identity.hex() for identity in before.there if len(identity) == IDENTITY_BYTES)
             numbers = {
-                "added": len(now - before.there) if applied else None,
+                "added": len(now - before.there) if passed_it else None,
                 "there": len(before.there),
                 "identities": there[:IDENTITIES_SHOWN],
             }
+            if passed_it and before.said and not now:
+                applied = False
         change = {"state": "replayed", **{f"outcome.{name}": value for name, value in numbers.items()}}
         mine = {"claim.token": claimed.token}
         done = await self._store.update(
             DEAD_LETTERS.name, letter["_id"], {"$set": change, "$unset": {"claim": ""}}, where=mine
         )
         if done:
-            detail = "" if applied else "its consumer has not come to it yet: look again"
-            return _decided(letter, "replayed", "replayed", detail, applied=True if applied else None, **numbers)
+            return _decided(letter, "replayed", "replayed", _AFTER[applied], applied=applied, **numbers)
         event_id = claimed.again.event.event_id
         refused = await self._store.find(
             Read(DEAD_LETTERS.name, {"_id": letter["_id"], "outcome.event_id": event_id, "outcome.what": "refused"})

@@ -169,6 +169,18 @@ async def test_what_a_faulty_consumer_put_aside_is_put_back_once_it_is_mended(wo
         assert await world.confidences("a") == [0.5]
 
 
+async def test_what_is_about_a_deleted_run_is_passed_over_and_says_so(world: World) -> None:
+    async with world.metrics():
+        await world.post(f"/v1/model-runs/{world.run}:seal")
+        await world.put(world.says("a", (1, A, 0.5)))
+        letter = await world.letter()
+        assert (await world.http.delete(f"/v1/model-runs/{world.run}")).is_success
+        answer = (await world.decide(letter, "replay")).json()
+        assert (answer["what"], answer["state"], answer["added"]) == ("replayed", "replayed", 0)
+        assert answer["applied"] is False
+        assert "was deleted" in answer["detail"]
+
+
 async def test_a_replay_says_what_it_replays(world: World) -> None:
     async with world.metrics():
         await world.put(world.says("a", (1, A, 0.5)), key=f"{PROJECT}/{world.dataset}/b", headers=(("from", b"x"),))
