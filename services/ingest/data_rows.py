@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from services.common.eventlog.consumer import RunLoop
 from services.common.eventlog.placement import partitions_of
@@ -17,6 +17,7 @@ from services.ingest.handlers.decisions import ROW_DELETION, TRUTH_REMOVAL
 from services.ingest.handlers.rows import DATA_ROWS as DATA_ROWS_COLLECTION
 from services.ingest.import_rows import said_of_row
 from services.ingest.imports import Ended, Imports, Job
+from services.ingest.row_requests import RowRequests
 from services.ingest.steps import absent
 from services.ingest.version_rows import rows_are_known
 from sightline.domain.data_rows import DataRow, DataRowAsked, DataRowChanges
@@ -38,9 +39,14 @@ class DataRows:
         self._store = store
         self._loop = rows_loop
         self._imports = imports
+        self._requests = RowRequests(store)
 
-    async def create(self, project: str, dataset_id: str, asked: DataRowAsked) -> Granted:
+    async def create(self, project: str, dataset_id: str, asked: DataRowAsked, key: str | None) -> Granted:
         """Make a row. The same again changes nothing."""
+        what = ("create", dataset_id, asked.model_dump(exclude_unset=True))
+        return await self._requests.once(project, key, what, lambda: self._create(project, dataset_id, asked))
+
+    async def _create(self, project: str, dataset_id: str, asked: DataRowAsked) -> Granted:
         row = formats.DataRow(**asked.model_dump())
         there = await self._find(project, dataset_id, row.global_key)
         if there is None or not there["known"]:
@@ -55,17 +61,39 @@ class DataRows:
             raise Problem(409, "name-taken", TITLES["name-taken"], detail, existing_id=row.global_key)
         return Granted(200 if found is there else 201, _shown(found), found is there)
 
-    async def change(self, project: str, dataset_id: str, global_key: str, changes: DataRowChanges) -> Fields:
+    async def change(
+        self, project: str, dataset_id: str, global_key: str, changes: DataRowChanges, key: str | None
+    ) -> Granted:
         """Change what is sent of a row; what is sent as null is empty then. One that is deleted meanwhile stays so."""
-        await self._existing(project, dataset_id, global_key, known=True)
         sent = changes.model_dump(exclude_unset=True)
+        what = ("change", dataset_id, global_key, sent)
+        return await self._requests.once(
+            project, key, what, lambda: self._change(project, dataset_id, global_key, sent)
+        )
+
+    async def _change(self, project: str, dataset_id: str, global_key: str, sent: Fields) -> Granted:
+        await self._existing(project, dataset_id, global_key, known=True)
         row = formats.DataRow(global_key, **sent)
         cleared = [field for field, value in sent.items() if value is None]
         await self._say(project, dataset_id, row, only_known=True, cleared=cleared)
-        return _shown(await self._existing(project, dataset_id, global_key, known=True))
+        return Granted(200, _shown(await self._existing(project, dataset_id, global_key, known=True)), False)
 
-    async def delete(self, project: str, dataset_id: str, global_key: str) -> Ended:
+    async def delete(self, project: str, dataset_id: str, global_key: str, key: str | None) -> Ended:
         """Delete a row, its truth in every version, and what runs said of it."""
+        what = ("delete", dataset_id, global_key)
+        return await self._ended_once(project, key, what, lambda: self._delete(project, dataset_id, global_key))
+
+    async def _ended_once(
+        self, project: str, key: str | None, what: tuple[str, ...], do: Callable[[], Awaitable[Ended]]
+    ) -> Ended:
+        async def granted() -> Granted:
+            ended = await do()
+            return Granted(ended.status, ended.body, False)
+
+        done = await self._requests.once(project, key, what, granted)
+        return Ended(done.body, done.status)
+
+    async def _delete(self, project: str, dataset_id: str, global_key: str) -> Ended:
         await self._existing(project, dataset_id, global_key)
 
         async def work(job: Job) -> None:
@@ -75,8 +103,12 @@ class DataRows:
         begin = BeginImport(dataset_id=dataset_id, format=ROW_DELETION)
         return await self._imports.carry_out(project, None, begin, "data_row", work)
 
-    async def remove_truth(self, project: str, dataset_id: str, global_key: str) -> Ended:
+    async def remove_truth(self, project: str, dataset_id: str, global_key: str, key: str | None) -> Ended:
         """Take a row's truth out of the draft: it is no longer labelled there."""
+        what = ("remove truth", dataset_id, global_key)
+        return await self._ended_once(project, key, what, lambda: self._remove_truth(project, dataset_id, global_key))
+
+    async def _remove_truth(self, project: str, dataset_id: str, global_key: str) -> Ended:
         row = await self._existing(project, dataset_id, global_key)
         if not any(interval["to"] is None for interval in row["labelled"]):
             raise not_found("truth", "the data row is not labelled in the dataset's draft")

@@ -203,7 +203,12 @@ class Dataset(BaseModel):
 class CommitAsked(Asked):
     """Which draft is to be committed."""
 
-    version: int | None = Field(default=None, ge=1, le=2**31 - 1, description="Refused when the draft is another one.")
+    version: int | None = Field(
+        default=None,
+        ge=1,
+        le=2**31 - 1,
+        description="The draft's. One that is committed is there already; a later or deleted one is refused.",
+    )
 
 
 class DatasetVersion(BaseModel):

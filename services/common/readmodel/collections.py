@@ -79,6 +79,8 @@ Packed arrays are little-endian `bytes`, as on the wire.
 ``import_errors`` (operational; ingest): one document per rejected item, the first 100,000 of an import
     _id project/import_id/n (n from 1, six digits); project_id, import_id, number (place in the file), code, message,
     where
+``row_requests`` (operational; ingest): writes of single rows that came under an Idempotency-Key
+    _id project/request_id; project_id, fingerprint (of the request), status (HTTP; null: not answered yet), body (JSON)
 ``dead_letters`` (operational; ingest): what consumers have put aside; the bytes stay on the log
     _id project/dl_offset; project_id, dead_letter_id, offset (in the topic of dead letters), topic, partition,
     record_offset (where the record lies), group, reason, bug, key, size, time_unix_ms, payload (or null), event_id,
@@ -156,6 +158,7 @@ SCOPE_TOUCHES = Collection("scope_touches", "ingest", "progress")
 PROGRESS = Collection("progress", "each group", "progress")
 IMPORT_JOBS = Collection("import_jobs", "ingest", "operational", (Index(("state",)),))
 IMPORT_ERRORS = Collection("import_errors", "ingest", "operational", (Index(("import_id", "number")),))
+ROW_REQUESTS = Collection("row_requests", "ingest", "operational")
 DEAD_LETTERS = Collection("dead_letters", "ingest", "operational", (Index(("project_id", "state", "offset")),))
 
 COLLECTIONS: tuple[Collection, ...] = (
@@ -179,5 +182,6 @@ COLLECTIONS: tuple[Collection, ...] = (
     PROGRESS,
     IMPORT_JOBS,
     IMPORT_ERRORS,
+    ROW_REQUESTS,
     DEAD_LETTERS,
 )

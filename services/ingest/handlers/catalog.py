@@ -164,7 +164,9 @@ def _named_ids(request: CatalogRequest) -> Iterable[tuple[str, str]]:
         case "delete_dataset":
             yield DATASETS, request.delete_dataset.dataset_id
         case "commit_dataset_version":
-            yield DATASETS, request.commit_dataset_version.dataset_id
+            commit = request.commit_dataset_version
+            yield DATASETS, commit.dataset_id
+            yield DATASET_VERSIONS, f"{commit.dataset_id}/{commit.dataset_version}"
         case "delete_dataset_version":
             drop = request.delete_dataset_version
             yield DATASETS, drop.dataset_id

@@ -270,6 +270,33 @@ async def test_a_row_is_made_changed_and_deleted(things: Things, stand: Stand, k
     assert (await things.http.post(rows, json={"global_key": key})).json()["metadata"] == {}
 
 
+async def test_writes_of_a_row_are_done_once_under_a_key(things: Things):
+    rows = f"/v1/datasets/{things.dataset}/data-rows"
+    truth = f"/v1/datasets/{things.dataset}/ground-truth/{KEYS[0]}"
+    metadata = {"a.b": 1, "$c": None}
+
+    async def send(key: str, method: str, path: str, json: Any = None) -> httpx.Response:
+        return await things.http.request(method, path, json=json, headers={"Idempotency-Key": key})
+
+    requests = (
+        ("POST", rows, {"global_key": "k", "metadata": metadata}),
+        ("PATCH", f"{rows}/k", {"width": 1}),
+        ("DELETE", f"{rows}/k", None),
+        ("DELETE", truth, None),
+    )
+    refused = await send("key 1", *requests[1])
+    assert slug(refused) == (404, "not-found")
+    firsts = [await send(f"key {n}", *request) for n, request in enumerate(requests)]
+    assert [first.status_code for first in firsts] == [201, 200, 200, 200]
+    for n, (request, first) in enumerate(zip(requests, firsts, strict=True)):
+        again = await send(f"key {n}", *request)
+        assert (again.status_code, again.json()) == (first.status_code, first.json())
+        for other in (*requests, ("PATCH", f"{rows}/k", {"width": 2})):
+            if other != request:
+                assert slug(await send(f"key {n}", *other)) == (422, "idempotency-key-reused")
+    assert slug(await things.http.delete(f"{rows}/k")) == (404, "not-found")
+
+
 @pytest.mark.parametrize(
     "wrong",
     [

@@ -17,6 +17,7 @@ from sightline.wire.events.v1.catalog_pb2 import (
     CreateOntology,
     CreateOntologyVersion,
     CreateProject,
+    DeleteDatasetVersion,
     EndImport,
     OntologyClass,
 )
@@ -286,6 +287,8 @@ def test_committing_a_version_by_number(made: Any) -> None:
     assert made.markers == []
     ahead = {"commit_dataset_version": CommitDatasetVersion(dataset_id="d", dataset_version=3)}
     assert outcome(made.ask(**ahead)) == ("refused", 409, "not-now")
+    made.ask(delete_dataset_version=DeleteDatasetVersion(dataset_id="d", dataset_version=1))
+    assert outcome(made.ask(**numbered)) == ("refused", 409, "not-now"), "it isn't there any more"
 
 
 def test_a_request_without_an_id_or_without_a_question_is_refused(catalog: Any) -> None:

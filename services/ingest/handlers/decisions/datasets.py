@@ -56,6 +56,8 @@ def commit_dataset_version(catalog: CatalogState, at: Place, ask: CommitDatasetV
     version = ask.dataset_version or dataset["draft"]
     body = {"dataset_id": ask.dataset_id, "version": version}
     if version < dataset["draft"]:
+        if catalog.get(DATASET_VERSIONS, at.project_id, ask.dataset_id, version) is None:
+            return refused(409, "this version was deleted: its number never returns")
         return Decision("exists", 200, body)
     if version > dataset["draft"]:
         return refused(409, f"the draft is version {dataset['draft']}")
