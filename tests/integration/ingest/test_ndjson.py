@@ -381,6 +381,15 @@ async def test_truth_is_grouped_over_the_whole_upload(world: World) -> None:
     assert np.frombuffer(both.annotation_ids, "<i8").tolist() == [1, 2]
 
 
+async def test_an_import_is_called_as_its_client_says(world: World) -> None:
+    path = f"/v1/datasets/{world.dataset}/ground-truth:import?format=ndjson"
+    job = await world.stand.post(f"{path}&name=époque 12.ndjson", content=ndjson(line()))
+    assert job["name"] == "époque 12.ndjson"
+    assert (await world.truth(line()))["name"] is None
+    for name in ("x" * 201, "a%0Ab"):
+        assert (await world.stand.http.post(f"{path}&name={name}", content=ndjson(line()))).status_code == 422
+
+
 async def test_areas_and_crowds_of_truth(world: World) -> None:
     job = await world.truth(line(area=11.5, iscrowd=1), line(), line(iscrowd=2), line("ü.jpg", area=0))
     assert told(job) == [(3, "invalid", "line 3: iscrowd"), *((n, "row_withheld", f"line {n}") for n in (1, 2))]
