@@ -118,7 +118,9 @@ def delete(
 @app.command()
 def commit(
     dataset: o.DatasetName,
-    version: Annotated[int | None, typer.Option(min=1, help="Refused when the draft is another one.")] = None,
+    version: Annotated[
+        int | None, typer.Option(min=1, help="The draft's; one that is committed is there already.")
+    ] = None,
     url: o.Url = None,
     as_json: o.Json = False,
 ) -> None:

@@ -96,7 +96,7 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(HTTPException)
     async def http(_request: Request, error: HTTPException) -> Response:  # pyright: ignore[reportUnusedFunction]
         if error.status_code == 400:  # the one that FastAPI itself raises
-            detail = "it is not UTF-8, or nested too deeply"
+            detail = "it is not UTF-8, nested too deeply, or has a number of thousands of digits"
             return answer(Problem(400, "malformed-json", "the body is not JSON", detail))
         phrase = HTTPStatus(error.status_code).phrase.lower()
         slug = phrase.replace(" ", "-")
