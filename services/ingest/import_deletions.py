@@ -16,6 +16,7 @@ from services.common.eventlog.topics import PREDICTIONS
 from services.common.groups import METRICS_ROWS
 from services.common.readmodel.collections import RUN_ROWS
 from services.common.readmodel.mongo import ReadModel
+from services.common.readmodel.passing import group_passed
 from services.common.runtime.errors import Problem
 from services.ingest.events import EventMaker
 from services.ingest.handlers.catalog_state import MODEL_RUNS
@@ -35,7 +36,6 @@ MOST_WITHOUT_ROW = 1_000_000
 _UUIDS_PER_EVENT = 60_000
 _TOGETHER = 50_000
 """Lines of which events are made at a time, so that a row's come in few events."""
-_LOOK_SECONDS = 0.1
 
 _UNKNOWN = "The run has no prediction with this uuid."
 _TOO_MANY = f"A file has at most {MOST_WITHOUT_ROW:,} lines without `dataRow`: name the row, or send several files."
@@ -107,14 +107,10 @@ class PredictionDeletion:
 
     async def _all_is_stored(self) -> None:
         """Wait until the read model shows what the log holds of predictions at this moment."""
-        waited_for = await self._log.end_offsets(PREDICTIONS)
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        for partition, end in waited_for.items():
-            while (await self._store.read_progress(METRICS_ROWS, partition)).offsets.get(PREDICTIONS, 0) < end:
-                if time.monotonic() > deadline:
-                    detail = "what the log says of predictions is still being worked off: name the rows, or try again"
-                    raise Problem(503, "predictions-behind", "the predictions are not known yet", detail)
-                await asyncio.sleep(_LOOK_SECONDS)
+        ends = {(PREDICTIONS, partition): end for partition, end in (await self._log.end_offsets(PREDICTIONS)).items()}
+        if not await group_passed(self._store, METRICS_ROWS, ends, deadline=time.monotonic() + PATIENCE_SECONDS):
+            detail = "what the log says of predictions is still being worked off: name the rows, or try again"
+            raise Problem(503, "predictions-behind", "the predictions are not known yet", detail)
 
 
 class _Collected:

@@ -18,6 +18,7 @@ from services.common.groups import METRICS_RUNS
 from services.common.readmodel.collections import RUN_TOUCHES
 from services.common.readmodel.columns import Columns
 from services.common.readmodel.mongo import ReadModel
+from services.common.readmodel.passing import group_passed
 from services.metrics.pacing import RunPacing
 from services.metrics.row_progress import is_deleted, read_row_progress
 from services.metrics.run_owner import RUN_SUMMARIES, Measuring, RunsHandler
@@ -70,9 +71,7 @@ async def remeasure(
 async def _until_others_are_through(log: ReplayLog, store: ReadModel) -> None:
     """What runs are measured on, another process may still be reading."""
     for group in log.groups - {METRICS_RUNS}:
-        for (topic, partition), end in log.ends(group).items():
-            while (await store.read_progress(group, partition)).offsets.get(topic, 0) < end:  # noqa: ASYNC110
-                await asyncio.sleep(_LOOK_SECONDS)
+        await group_passed(store, group, log.ends(group), look_seconds=_LOOK_SECONDS)
 
 
 async def _measure(

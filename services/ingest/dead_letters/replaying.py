@@ -6,7 +6,6 @@ runs out, should its process be gone; a replay adds only what is not there, so o
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,14 +13,16 @@ from typing import Any
 from uuid import uuid4
 
 from services.common.documents import Document, Read
+from services.common.eventlog.clock import unix_ms
 from services.common.eventlog.consumer import RunLoop
 from services.common.eventlog.dead_letters import read_dead_letter
 from services.common.eventlog.port import EventLog, LogError, MessageTooLarge, Position
 from services.common.eventlog.topics import DEAD_LETTERS as TOPIC
 from services.common.eventlog.topics import row_key
 from services.common.groups import INGEST_ROWS
-from services.common.readmodel.collections import DATA_ROWS, DEAD_LETTERS, PROGRESS, RUN_ROWS, TRUTHS
+from services.common.readmodel.collections import DATA_ROWS, DEAD_LETTERS, RUN_ROWS, TRUTHS
 from services.common.readmodel.mongo import ReadModel
+from services.common.readmodel.passing import group_passed
 from services.common.runtime.errors import Problem, not_found
 from services.ingest.dead_letters.again import Again, Letter, NotReplayable, again, identities
 from sightline.domain.dead_letters import DeadLetterFilter
@@ -131,7 +132,7 @@ class DeadLetters:
     # ---- drop
 
     async def _drop(self, letter: Document, note: str) -> Fields:
-        outcome = {"what": "dropped", "event_id": None, "refused_as": None, "at_unix_ms": _now_ms(), "note": note}
+        outcome = {"what": "dropped", "event_id": None, "refused_as": None, "at_unix_ms": unix_ms(), "note": note}
         change = {"$set": {"state": "dropped", "outcome": outcome}, "$unset": {"claim": ""}}
         if not await self._store.update(DEAD_LETTERS.name, letter["_id"], change, where=_free()):
             return await self._closed(letter)
@@ -166,12 +167,12 @@ class DeadLetters:
             topic = self._log.topics.get(letter["topic"])
             if topic is None:
                 raise NotReplayable("it came from a topic that this log doesn't have")
-            prepared = again(found, topic.payloads, event_id=event_id, time_unix_ms=_now_ms())
+            prepared = again(found, topic.payloads, event_id=event_id, time_unix_ms=unix_ms())
             self._log.check([prepared.message])
         except (NotReplayable, MessageTooLarge) as reason:
             return _decided(letter, "not_replayable", letter["state"], str(reason))
-        outcome = {"what": "replayed", "event_id": event_id, "refused_as": None, "at_unix_ms": _now_ms(), "note": note}
-        claim = {"token": token, "until_unix_ms": _now_ms() + int(CLAIM_SECONDS * 1000)}
+        outcome = {"what": "replayed", "event_id": event_id, "refused_as": None, "at_unix_ms": unix_ms(), "note": note}
+        claim = {"token": token, "until_unix_ms": unix_ms() + int(CLAIM_SECONDS * 1000)}
         change = {
             "$set": {"state": "replaying", "claim": claim, "outcome": outcome},
             "$push": {"replays": event_id},
@@ -270,22 +271,21 @@ class DeadLetters:
     # ---- waiting
 
     async def _all_passed(self, claimed: Sequence[_Claimed], positions: Sequence[Position]) -> dict[str, bool]:
-        """For each event whether the group that had refused it has come past it, after waiting for that."""
+        """For each event whether the group that had refused it has come past it, after waiting for that.
+
+        A group's dead letters are out before it is past their events.
+        """
         deadline = time.monotonic() + self._patience
         return {
-            each.again.event.event_id: await self._passed(each.document["group"], position, deadline)
+            each.again.event.event_id: await group_passed(
+                self._store,
+                each.document["group"],
+                {(position.topic, position.partition): position.offset + 1},
+                deadline=deadline,
+                look_seconds=LOOK_SECONDS,
+            )
             for each, position in zip(claimed, positions, strict=True)
         }
-
-    async def _passed(self, group: str, position: Position, deadline: float) -> bool:
-        """Whether a group, of whichever service, is past a position. Its dead letters are out before that."""
-        while True:
-            progress = await self._store.get(PROGRESS.name, f"{group}/{position.partition}", {"offsets": 1})
-            if progress is not None and progress["offsets"].get(position.topic, 0) > position.offset:
-                return True
-            if time.monotonic() > deadline:
-                return False
-            await asyncio.sleep(LOOK_SECONDS)
 
 
 def said_by(event: Event) -> frozenset[bytes] | None:
@@ -303,7 +303,7 @@ def said_by(event: Event) -> frozenset[bytes] | None:
 
 def _free() -> Fields:
     """That nobody has decided about a letter, nor is about to."""
-    run_out = {"state": "replaying", "claim.until_unix_ms": {"$lt": _now_ms()}}
+    run_out = {"state": "replaying", "claim.until_unix_ms": {"$lt": unix_ms()}}
     return {"$or": [{"state": "open"}, run_out]}
 
 
@@ -356,7 +356,3 @@ def _together(letters: Sequence[Document]) -> Iterator[Sequence[Document]]:
         size += letter["size"]
     if group:
         yield group
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000
