@@ -10,8 +10,8 @@ from typing import Protocol
 
 import numpy as np
 
-from services.common.eventlog.handling import Delivery
 from services.common.eventlog.topics import row_key
+from services.common.runloop.handling import Delivery
 from sightline.arrays import Bools, Floats, Ints
 from sightline.domain.kinds import BOX
 from sightline.wire.events.v1.ground_truth_pb2 import BoxTruths

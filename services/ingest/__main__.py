@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from services.common.eventlog.consumer import RunLoop
 from services.common.eventlog.topics import CATALOG, DATA_ROWS, DEAD_LETTERS, GROUND_TRUTH
 from services.common.groups import INGEST_CATALOG, INGEST_DEAD_LETTERS, INGEST_ROWS
+from services.common.runloop.loop import RunLoop
 from services.common.runtime.replaying import LIMITS, ReplayContext, Replayed
 from services.common.runtime.service import Context, Parts, run_service
 from services.ingest.catalog import Catalog
 from services.ingest.data_rows import DataRows
 from services.ingest.dead_letters import DeadLetters, DeadLettersHandler
 from services.ingest.handlers import CatalogHandler, RowsHandler
-from services.ingest.import_deletions import PredictionDeletion
-from services.ingest.import_predictions import PredictionImport
-from services.ingest.import_truth import TruthImport
-from services.ingest.imports import Imports, Reaper
+from services.ingest.importing.deletions import PredictionDeletion
+from services.ingest.importing.jobs import Imports, Reaper
+from services.ingest.importing.predictions import PredictionImport
+from services.ingest.importing.truth import TruthImport
+from services.ingest.importing.uploads import UploadLimits
 from services.ingest.rest import router
 from services.ingest.rest.dead_letters import routes_of_dead_letters
 from services.ingest.service import Ingest
 from services.ingest.steps import Steps
-from services.ingest.uploads import UploadLimits
 
 
 async def build(context: Context) -> Parts:

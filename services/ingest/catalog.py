@@ -8,11 +8,11 @@ from hashlib import sha256
 from typing import Any
 from uuid import uuid4
 
-from services.common.eventlog.clock import unix_ms
-from services.common.eventlog.consumer import RunLoop
 from services.common.eventlog.port import EventLog, Message, MessageTooLarge
 from services.common.eventlog.topics import CATALOG, SCHEMA_VERSION
 from services.common.readmodel.mongo import ReadModel
+from services.common.runloop.clock import unix_ms
+from services.common.runloop.loop import RunLoop
 from services.common.runtime.errors import Problem
 from services.common.runtime.tracing import traceparent
 from services.ingest.handlers.catalog import fingerprint

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 
-from services.common.eventlog.consumer import RunLoop
 from services.common.eventlog.placement import partitions_of
 from services.common.eventlog.port import EventLog, Position
 from services.common.eventlog.topics import DATA_ROWS, row_key
 from services.common.readmodel.mongo import ReadModel
+from services.common.runloop.loop import RunLoop
 from services.common.runtime.errors import Problem, not_found
 from services.ingest.catalog import TITLES, Granted
-from services.ingest.events import EventMaker
 from services.ingest.handlers.catalog_state import DATASETS, Fields
 from services.ingest.handlers.decisions import ROW_DELETION, TRUTH_REMOVAL
 from services.ingest.handlers.rows import DATA_ROWS as DATA_ROWS_COLLECTION
-from services.ingest.import_rows import said_of_row
-from services.ingest.imports import Ended, Imports, Job
+from services.ingest.importing.events import EventMaker
+from services.ingest.importing.jobs import Ended, Imports, Job
+from services.ingest.importing.rows import said_of_row
+from services.ingest.importing.version_rows import rows_are_known
 from services.ingest.row_requests import RowRequests
 from services.ingest.steps import absent
-from services.ingest.version_rows import rows_are_known
 from sightline.domain.data_rows import DataRow, DataRowAsked, DataRowChanges
 from sightline.domain.steps import DATASET
 from sightline.formats import data_rows as formats

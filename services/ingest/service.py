@@ -12,14 +12,14 @@ from services.common.splits import SPLIT_NUMBERS
 from services.ingest.catalog import Catalog, Granted, proposed_id, request_id
 from services.ingest.data_rows import DataRows
 from services.ingest.handlers.decisions import DATA_ROWS_FORMAT
-from services.ingest.import_deletions import DELETION_FORMAT, PredictionDeletion
-from services.ingest.import_predictions import PredictionFormat, PredictionImport
-from services.ingest.import_rows import import_rows
-from services.ingest.import_truth import TruthFormat, TruthImport
-from services.ingest.imports import Ended, Imports
+from services.ingest.importing.coco_truth import inspect_truth
+from services.ingest.importing.deletions import DELETION_FORMAT, PredictionDeletion
+from services.ingest.importing.jobs import Ended, Imports
+from services.ingest.importing.predictions import PredictionFormat, PredictionImport
+from services.ingest.importing.rows import import_rows
+from services.ingest.importing.truth import TruthFormat, TruthImport
+from services.ingest.importing.uploads import Content
 from services.ingest.steps import Steps
-from services.ingest.truth_upload import inspect_truth
-from services.ingest.uploads import Content
 from sightline.domain.catalog import (
     ClassAsked,
     DatasetAsked,

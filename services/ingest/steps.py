@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from services.common.eventlog.consumer import RunLoop
 from services.common.eventlog.port import EventLog
 from services.common.readmodel.collections import under
 from services.common.readmodel.mongo import ReadModel
+from services.common.runloop.loop import RunLoop
 from services.common.runtime.errors import Problem
 from services.ingest.catalog import TITLES
 from services.ingest.handlers.catalog_state import DATASETS, MODEL_RUNS, ONTOLOGIES
 from services.ingest.handlers.rows import DATA_ROWS
-from services.ingest.version_rows import rows_are_known
+from services.ingest.importing.version_rows import rows_are_known
 from sightline.domain.steps import CLASSES, ROWS, Step
 
 _NOTHING_TO_PREDICT = "the dataset has no data rows to predict on"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from services.common.readmodel.columns import Columns
+from services.common.readmodel.columns.cache import Columns
 from services.common.runtime import telemetry
 from services.common.runtime.replaying import LIMITS, MEASURING, ReplayContext, Replayed, Saying
 from services.common.runtime.service import Context, Parts, run_service

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from services.common.documents import Delete, DeleteMany, Document, Replace, Write
-from services.common.eventlog.handling import Delivery
 from services.common.readmodel import collections
 from services.common.row_checks import Invalid
+from services.common.runloop.handling import Delivery
 from services.common.truth_chunks import ChunkedTruth, ChunkRefused, follow
 from sightline.wire.events.v1.ground_truth_pb2 import BoxTruths
 

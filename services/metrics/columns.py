@@ -9,8 +9,8 @@ from typing import NamedTuple
 import numpy as np
 
 from services.common.documents import Document
-from services.common.eventlog.handling import Delivery
 from services.common.row_checks import annotation_checks, first_faults
+from services.common.runloop.handling import Delivery
 from services.metrics.merging import NAMED, STORED, TAKE_BACK
 from sightline.arrays import Bits, Floats, Ints
 from sightline.identity import IDENTITY_BYTES, content_identities

@@ -9,13 +9,13 @@ from collections import Counter
 from collections.abc import Sequence
 
 from services.common.documents import DeleteMany, Document, Read, Replace, State, UpdateMany, Write
-from services.common.eventlog.handling import Batch, Delivery, Handler, Outcome, Outgoing, PassedOver, Refused
 from services.common.eventlog.placement import partitions_of
 from services.common.eventlog.topics import DATA_ROWS, GROUND_TRUTH, PREDICTIONS, row_key
 from services.common.readmodel import collections
 from services.common.readmodel.collections import under
 from services.common.row_checks import Invalid, Misplaced, check_id, checked_row, truth_faults
 from services.common.row_limits import BATCH_BYTES
+from services.common.runloop.handling import Batch, Delivery, Handler, Outcome, Outgoing, PassedOver, Refused
 from services.common.versions import FIRST_DRAFT
 from services.metrics.chunks import TRUTH_CHUNKS, ChunkBook
 from services.metrics.columns import prediction_table

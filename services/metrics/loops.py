@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from services.common.eventlog.clock import Clock
-from services.common.eventlog.consumer import Limits, RunLoop
-from services.common.eventlog.metrics import LoopMetrics
 from services.common.eventlog.port import EventLog
 from services.common.groups import METRICS_ROWS, METRICS_RUNS
-from services.common.readmodel.columns import Columns
+from services.common.readmodel.columns.cache import Columns
 from services.common.readmodel.mongo import ReadModel
+from services.common.runloop.clock import Clock
+from services.common.runloop.loop import Limits, RunLoop
+from services.common.runloop.metrics import LoopMetrics
 from services.metrics import handlers, run_owner
 from services.metrics.pacing import RunPacing
 from services.metrics.row_progress import is_deleted, read_row_progress

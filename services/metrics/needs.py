@@ -11,9 +11,9 @@ from typing import Any
 
 from services.common import row_limits
 from services.common.documents import Document, Read, State
-from services.common.eventlog.handling import Batch
 from services.common.eventlog.topics import row_key
 from services.common.row_limits import PREDICTION_BYTES
+from services.common.runloop.handling import Batch
 from services.metrics.chunks import TRUTH_CHUNKS
 from services.metrics.memory import PartitionMemory
 from services.metrics.rows import RUN_ROWS, run_row_id

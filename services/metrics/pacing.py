@@ -9,7 +9,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from typing import NamedTuple, TypeVar
 
-from services.common.eventlog.handling import Delivery
+from services.common.runloop.handling import Delivery
 
 PATIENCE = 2.0
 """Seconds from the first touch to a computation while nothing has ended: more is coming, and a number on the way would

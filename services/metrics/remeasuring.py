@@ -9,16 +9,16 @@ from functools import partial
 from typing import Any
 
 from services.common.documents import Read
-from services.common.eventlog.clock import Clock
-from services.common.eventlog.handling import Batch, Delivery
 from services.common.eventlog.partitioner import partition_of
 from services.common.eventlog.replay import ReplayLog
 from services.common.eventlog.topics import RUN_TOUCHED
 from services.common.groups import METRICS_RUNS
 from services.common.readmodel.collections import RUN_TOUCHES
-from services.common.readmodel.columns import Columns
+from services.common.readmodel.columns.cache import Columns
 from services.common.readmodel.mongo import ReadModel
 from services.common.readmodel.passing import group_passed
+from services.common.runloop.clock import Clock
+from services.common.runloop.handling import Batch, Delivery
 from services.metrics.pacing import RunPacing
 from services.metrics.row_progress import is_deleted, read_row_progress
 from services.metrics.run_owner import RUN_SUMMARIES, Measuring, RunsHandler

@@ -7,7 +7,7 @@ from typing import Any
 from services.common.documents import Read
 from services.common.groups import METRICS_ROWS
 from services.common.readmodel.collections import PROGRESS, ROW_PARTITIONS, under
-from services.common.readmodel.following import PartitionState, RowProgress
+from services.common.readmodel.columns.following import PartitionState, RowProgress
 from services.common.readmodel.mongo import ReadModel
 
 

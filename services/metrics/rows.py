@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from services.common.documents import Delete, Document, Replace, Update, Write
-from services.common.eventlog.handling import Delivery, Refused
 from services.common.readmodel import collections
 from services.common.row_limits import BATCH_BYTES, MOST_PREDICTIONS, PAIR_BYTES, PREDICTION_BYTES
+from services.common.runloop.handling import Delivery, Refused
 from services.metrics.columns import Block, PredictionTable
 from services.metrics.heard import NOBODY, HeardImports
 from services.metrics.memory import KnownRun

@@ -11,13 +11,13 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from services.common.documents import Delete, Read, Replace, State
-from services.common.eventlog.clock import Clock
-from services.common.eventlog.handling import Batch, Handler, Outcome
 from services.common.eventlog.topics import RUN_TOUCHED
 from services.common.groups import INGEST_ROWS, METRICS_ROWS
 from services.common.readmodel import collections
-from services.common.readmodel.columns import Columns, UnknownRun
-from services.common.readmodel.following import RowProgress
+from services.common.readmodel.columns.cache import Columns, UnknownRun
+from services.common.readmodel.columns.following import RowProgress
+from services.common.runloop.clock import Clock
+from services.common.runloop.handling import Batch, Handler, Outcome
 from services.metrics.pacing import RunPacing
 from services.metrics.summaries import NOTHING, measure, summary_document
 

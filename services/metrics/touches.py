@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from services.common.documents import Delete, Replace, Write
-from services.common.eventlog.handling import Delivery, Outgoing, derived_event
 from services.common.eventlog.topics import RUN_TOUCHED
 from services.common.groups import METRICS_ROWS
 from services.common.readmodel.collections import RUN_TOUCHES
+from services.common.runloop.handling import Delivery, Outgoing, derived_event
 from sightline.wire.events.v1.data_rows_pb2 import DataRowUpserted
 from sightline.wire.events.v1.event_pb2 import Event
 from sightline.wire.events.v1.runs_pb2 import RunTouched

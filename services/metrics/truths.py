@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from services.common.documents import Delete, DeleteMany, Document, Replace, UpdateMany, Write
-from services.common.eventlog.handling import Delivery
 from services.common.eventlog.topics import row_key
 from services.common.readmodel import collections
+from services.common.runloop.handling import Delivery
 from services.common.versions import holds_at
 from services.metrics.memory import Draft
 

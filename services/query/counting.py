@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 
-from services.common.readmodel.columns import RunView
+from services.common.readmodel.columns.cache import RunView
 from services.query.memory import LeastRecentlyUsed
 from sightline.arrays import Floats
 from sightline.evaluation.counts import Counts, PrefixCounts, count, prefix_counts

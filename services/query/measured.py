@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from services.common.readmodel.collections import MODEL_RUNS, RUN_SUMMARIES
-from services.common.readmodel.columns import RunView
+from services.common.readmodel.columns.cache import RunView
 from services.common.readmodel.feed import FeedLost
 from services.common.runtime.errors import Problem, not_found
 from services.query.reads import Document, Reads, Touches

@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from services.common.readmodel.columns import Columns
+from services.common.readmodel.columns.cache import Columns
 from services.query.counting import Counting
 from services.query.memory import LeastRecentlyUsed
 from services.query.peers import Peers

@@ -25,16 +25,16 @@ import numpy as np
 from pymongo import MongoClient
 
 from services.common.documents import Read
-from services.common.eventlog.clock import Clock
-from services.common.eventlog.consumer import Limits, RunLoop
 from services.common.eventlog.partitioner import partition_of
 from services.common.eventlog.port import Message, Position
-from services.common.eventlog.sqlite import SqliteLog
+from services.common.eventlog.sqlite.log import SqliteLog
 from services.common.eventlog.topics import CATALOG, DATA_ROWS, GROUND_TRUTH, PREDICTIONS, RUN_TOUCHED, topics
 from services.common.progress import CommitUnknown
-from services.common.readmodel.columns import Columns
+from services.common.readmodel.columns.cache import Columns
 from services.common.readmodel.initiate import initiate
 from services.common.readmodel.mongo import ReadModel
+from services.common.runloop.clock import Clock
+from services.common.runloop.loop import Limits, RunLoop
 from services.ingest.handlers import CatalogHandler, RowsHandler
 from services.metrics.loops import RunsLoop, rows_loop
 from sightline.evaluation import count

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from services.ingest.import_truth import ANNOTATIONS_PER_EVENT
+from services.ingest.importing.truth import ANNOTATIONS_PER_EVENT
 from sightline.evaluation import evaluate
 from tests.e2e import data
 from tests.e2e.stack import Stack

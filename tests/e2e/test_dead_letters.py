@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from services.common.eventlog.port import Message
-from services.common.eventlog.sqlite import SqliteLog
+from services.common.eventlog.sqlite.log import SqliteLog
 from services.common.eventlog.topics import PREDICTIONS, row_key, topics
 from sightline.wire.events.v1.event_pb2 import Event
 from sightline.wire.events.v1.predictions_pb2 import IMPORT_MODE_UPSERT, BoxPredictions, PredictionsUpserted

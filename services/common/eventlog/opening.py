@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from services.common.eventlog.partition import WrongLog
 from services.common.eventlog.port import EventLog, LogError, TopicMismatch
-from services.common.eventlog.sqlite import SqliteLog
+from services.common.eventlog.sqlite.log import SqliteLog
 from services.common.eventlog.topics import topics
+from services.common.runloop.partition import WrongLog
 from services.common.runtime.settings import Settings
 
 
@@ -18,7 +18,7 @@ def log_of(settings: Settings) -> EventLog:
     cluster = settings.kafka
     if cluster is None:
         return SqliteLog(settings.log_path)
-    from services.common.eventlog.kafka import KafkaLog  # the embedded log waits for no driver to load
+    from services.common.eventlog.kafka.log import KafkaLog  # the embedded log waits for no driver to load
 
     return KafkaLog(cluster)
 

@@ -13,11 +13,11 @@ from pathlib import Path
 from pydantic import ValidationError
 from typing_extensions import override
 
-from services.common.eventlog import sqlite_looking
-from services.common.eventlog.kafka_cluster import KafkaCluster
+from services.common.eventlog.kafka.cluster import KafkaCluster
 from services.common.eventlog.looking import Look
 from services.common.eventlog.port import EventLog
-from services.common.eventlog.sqlite import SqliteLog
+from services.common.eventlog.sqlite import looking as sqlite_looking
+from services.common.eventlog.sqlite.log import SqliteLog
 from services.common.ops.refusal import Refusal
 from services.common.runtime.settings import Settings
 from sightline.stack.claim import Claimed, claim
@@ -107,13 +107,13 @@ class KafkaPlace(Place):
 
     @override
     async def look(self) -> Look:
-        from services.common.eventlog.kafka import look  # an embedded log waits for no driver to load
+        from services.common.eventlog.kafka.log import look  # an embedded log waits for no driver to load
 
         return (await look(self.cluster)).look(self.cluster)
 
     @override
     def log(self) -> EventLog:
-        from services.common.eventlog.kafka import KafkaLog
+        from services.common.eventlog.kafka.log import KafkaLog
 
         return KafkaLog(self.cluster)
 

@@ -14,10 +14,9 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import sightline
-from services.common.eventlog import sqlite_looking
-from services.common.eventlog.clock import unix_ms
 from services.common.eventlog.opening import open_log
 from services.common.eventlog.port import EventLog, LogError
+from services.common.eventlog.sqlite import looking as sqlite_looking
 from services.common.eventlog.topics import DEAD_LETTERS, topics
 from services.common.ops.copying import Report
 from services.common.ops.rebuild_processes import replay
@@ -42,6 +41,7 @@ from services.common.readmodel.generations import (
 from services.common.readmodel.mongo import ReadModel, ReadModelAway, ReadModelError
 from services.common.readmodel.packing import progress_id
 from services.common.readmodel.rebuild_turn import LEASE_SECONDS, Lost, Taken, turn
+from services.common.runloop.clock import unix_ms
 from services.common.runtime.settings import Settings
 
 FRESH_SECONDS = 60.0
@@ -277,7 +277,7 @@ async def _users(settings: Settings) -> tuple[str, ...]:
     cluster = settings.kafka
     if cluster is None:
         return sqlite_looking.look(settings.log_path).users
-    from services.common.eventlog.kafka import look  # an embedded log waits for no driver to load
+    from services.common.eventlog.kafka.log import look  # an embedded log waits for no driver to load
 
     return (await look(cluster)).look(cluster).users
 

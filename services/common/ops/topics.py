@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from services.common.eventlog.kafka import KafkaLog, look
-from services.common.eventlog.kafka_looking import KafkaLook
-from services.common.eventlog.kafka_topics import differences
+from services.common.eventlog.kafka.log import KafkaLog, look
+from services.common.eventlog.kafka.looking import KafkaLook
+from services.common.eventlog.kafka.topics import differences
 from services.common.eventlog.port import EventLog
 from services.common.eventlog.topics import topics
 from services.common.ops.places import cluster_of, settings

@@ -16,7 +16,7 @@ from typing import Any
 
 from pymongo.errors import DuplicateKeyError, PyMongoError
 
-from services.common.eventlog.processes import here, started
+from services.common.eventlog.sqlite.processes import here, started
 from services.common.readmodel.driver import Database, Document
 
 TURNS = "rebuild_turns"

@@ -6,7 +6,7 @@ import contextlib
 
 from typing_extensions import override
 
-from services.common.eventlog.metrics import LoopMetrics
+from services.common.runloop.metrics import LoopMetrics
 from services.common.runtime import telemetry
 
 

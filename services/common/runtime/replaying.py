@@ -18,11 +18,11 @@ from dataclasses import dataclass, field, replace
 from typing_extensions import override
 
 from services.common.documents import Write
-from services.common.eventlog.consumer import Limits, RunLoop
 from services.common.eventlog.opening import open_log
 from services.common.eventlog.replay import Place, ReplayLog
 from services.common.progress import Progress
 from services.common.readmodel.mongo import ReadModel
+from services.common.runloop.loop import Limits, RunLoop
 from services.common.runtime.settings import Settings
 
 REPLAY = "--replay"

@@ -17,10 +17,10 @@ from typing import Protocol, TypeVar
 from fastapi import APIRouter, FastAPI
 from pydantic import ValidationError
 
-from services.common.eventlog.metrics import LoopMetrics
 from services.common.eventlog.opening import LogAway, open_log
 from services.common.eventlog.port import EventLog, LogError
 from services.common.readmodel.mongo import ReadModel, ReadModelAway, ReadModelError
+from services.common.runloop.metrics import LoopMetrics
 from services.common.runtime import http, telemetry
 from services.common.runtime.doors import Doors
 from services.common.runtime.health import Health

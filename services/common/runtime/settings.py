@@ -9,7 +9,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from services.common.eventlog.kafka_cluster import KafkaCluster
+from services.common.eventlog.kafka.cluster import KafkaCluster
 from services.common.eventlog.topics import DEFAULT_ROW_PARTITIONS
 
 MIB = 1 << 20

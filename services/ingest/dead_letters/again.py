@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from google.protobuf.message import DecodeError
 
-from services.common.eventlog.dead_letters import REPLAYS
 from services.common.eventlog.port import Message
 from services.common.eventlog.topics import SCHEMA_VERSION, row_key
+from services.common.runloop.dead_letters import REPLAYS
 from sightline.identity import IDENTITY_BYTES, identities_said
 from sightline.wire.events.v1.event_pb2 import Event
 from sightline.wire.events.v1.predictions_pb2 import IMPORT_MODE_ADD, BoxPredictions

@@ -9,10 +9,10 @@ from typing import Any
 from google.protobuf.message import DecodeError
 
 from services.common.documents import Read, Replace, State, UpdateMany, Write
-from services.common.eventlog.dead_letters import DeadLetter, read_dead_letter
-from services.common.eventlog.handling import Batch, Handler, Outcome
 from services.common.eventlog.port import Record
 from services.common.readmodel import collections
+from services.common.runloop.dead_letters import DeadLetter, read_dead_letter
+from services.common.runloop.handling import Batch, Handler, Outcome
 from services.ingest.dead_letters.preview import preview
 from sightline.domain.names import DEFAULT_PROJECT, ID_PATTERN
 from sightline.wire.events.v1.event_pb2 import Event

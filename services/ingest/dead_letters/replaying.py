@@ -13,9 +13,6 @@ from typing import Any
 from uuid import uuid4
 
 from services.common.documents import Document, Read
-from services.common.eventlog.clock import unix_ms
-from services.common.eventlog.consumer import RunLoop
-from services.common.eventlog.dead_letters import read_dead_letter
 from services.common.eventlog.port import EventLog, LogError, MessageTooLarge, Position
 from services.common.eventlog.topics import DEAD_LETTERS as TOPIC
 from services.common.eventlog.topics import row_key
@@ -23,6 +20,9 @@ from services.common.groups import INGEST_ROWS
 from services.common.readmodel.collections import DATA_ROWS, DEAD_LETTERS, RUN_ROWS, TRUTHS
 from services.common.readmodel.mongo import ReadModel
 from services.common.readmodel.passing import group_passed
+from services.common.runloop.clock import unix_ms
+from services.common.runloop.dead_letters import read_dead_letter
+from services.common.runloop.loop import RunLoop
 from services.common.runtime.errors import Problem, not_found
 from services.ingest.dead_letters.again import Again, Letter, NotReplayable, again, identities
 from sightline.domain.dead_letters import DeadLetterFilter

@@ -9,8 +9,8 @@ from hashlib import sha256
 from typing import Any
 
 from services.common.documents import Read, State
-from services.common.eventlog.handling import Batch, Delivery, Handler, Outcome, Outgoing, Refused, derived_event
 from services.common.eventlog.topics import DATA_ROWS, GROUND_TRUTH, PREDICTIONS
+from services.common.runloop.handling import Batch, Delivery, Handler, Outcome, Outgoing, Refused, derived_event
 from services.ingest.handlers.catalog_state import (
     DATASET_VERSIONS,
     DATASETS,

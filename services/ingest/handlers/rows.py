@@ -8,7 +8,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, cast
 
 from services.common.documents import Delete, DeleteMany, Read, Replace, State, Write
-from services.common.eventlog.handling import (
+from services.common.eventlog.placement import partitions_of
+from services.common.eventlog.topics import GROUND_TRUTH, PREDICTIONS, RUN_TOUCHED, row_key
+from services.common.groups import INGEST_ROWS
+from services.common.markers import SOURCES
+from services.common.readmodel import collections
+from services.common.row_checks import Invalid, checked_row, truth_faults
+from services.common.runloop.handling import (
     Batch,
     Delivery,
     Handler,
@@ -18,12 +24,6 @@ from services.common.eventlog.handling import (
     Refused,
     derived_event,
 )
-from services.common.eventlog.placement import partitions_of
-from services.common.eventlog.topics import GROUND_TRUTH, PREDICTIONS, RUN_TOUCHED, row_key
-from services.common.groups import INGEST_ROWS
-from services.common.markers import SOURCES
-from services.common.readmodel import collections
-from services.common.row_checks import Invalid, checked_row, truth_faults
 from services.common.splits import SPLIT_NAMES
 from services.common.truth_chunks import ChunkRefused, follow
 from services.ingest.handlers.row_memory import RowsMemory

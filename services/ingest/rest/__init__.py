@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
+from services.ingest.importing.uploads import UploadLimits
 from services.ingest.rest.data_rows import routes_of_data_rows
 from services.ingest.rest.datasets import routes_of_datasets
 from services.ingest.rest.imports import routes_of_imports
@@ -11,7 +12,6 @@ from services.ingest.rest.models import routes_of_models
 from services.ingest.rest.ontologies import routes_of_ontologies
 from services.ingest.rest.projects import routes_of_projects
 from services.ingest.service import Ingest
-from services.ingest.uploads import UploadLimits
 
 
 def router(ingest: Ingest, limits: UploadLimits) -> APIRouter:

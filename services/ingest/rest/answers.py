@@ -10,7 +10,7 @@ from fastapi.responses import JSONResponse
 
 from services.common.runtime.errors import Problem
 from services.ingest.catalog import Granted
-from services.ingest.imports import Ended
+from services.ingest.importing.jobs import Ended
 from sightline.domain.names import ID_PATTERN
 
 Key = Annotated[

@@ -9,9 +9,9 @@ from fastapi import APIRouter, Query, Request, Response
 from starlette.requests import ClientDisconnect
 
 from services.common.runtime.errors import Problem
+from services.ingest.importing.uploads import UploadBroken, UploadLimits, in_time, of_lines, recognised, unpacking
 from services.ingest.rest.answers import IdInPath, Key, ended, problems
 from services.ingest.service import Ingest
-from services.ingest.uploads import UploadBroken, UploadLimits, in_time, of_lines, recognised, unpacking
 from sightline.domain.imports import ImportJob, TruthInspection
 from sightline.domain.names import DEFAULT_PROJECT, LINE_PATTERN, NAME_LIMIT
 

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
-from services.common.readmodel.tables import least_overlap
+from services.common.readmodel.columns.tables import least_overlap
 from services.common.runtime.errors import not_found
 from services.query.answers import Answer, Number
 from services.query.measured import run_document

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from services.common.eventlog.kafka import KafkaLog
-from services.common.eventlog.kafka_cluster import KafkaCluster
+from services.common.eventlog.kafka.cluster import KafkaCluster
+from services.common.eventlog.kafka.log import KafkaLog
 from services.common.eventlog.port import EventLog
-from services.common.eventlog.sqlite import SqliteLog
+from services.common.eventlog.sqlite.log import SqliteLog
 from services.common.eventlog.topics import Topic
 
 

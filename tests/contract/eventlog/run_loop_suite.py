@@ -17,11 +17,11 @@ import pytest
 from typing_extensions import override
 
 from services.common.documents import State, Write
-from services.common.eventlog.consumer import Limits, RunLoop
-from services.common.eventlog.handling import Batch
 from services.common.eventlog.port import EventLog, Message
 from services.common.eventlog.topics import DEAD_LETTERS, RUN_TOUCHED
 from services.common.progress import BatchTooLarge, CommitUnknown, Progress, ProgressStore
+from services.common.runloop.handling import Batch
+from services.common.runloop.loop import Limits, RunLoop
 from tests.unit.eventlog.fakes import (
     STEPS,
     At,

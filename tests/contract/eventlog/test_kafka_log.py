@@ -9,8 +9,8 @@ from dataclasses import replace
 
 import pytest
 
-from services.common.eventlog.kafka import KafkaLog
-from services.common.eventlog.kafka_cluster import KafkaCluster
+from services.common.eventlog.kafka.cluster import KafkaCluster
+from services.common.eventlog.kafka.log import KafkaLog
 from services.common.eventlog.port import EventLog, LogError, Message, MessageTooLarge, TopicMismatch
 from tests.contract.eventlog.opening import make_topics
 from tests.contract.eventlog.suite import LogContract, Member, Names, OpenLog, Process, until

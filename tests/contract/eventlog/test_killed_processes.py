@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from services.common.eventlog.consumer import RunLoop
 from services.common.readmodel.mongo import ReadModel
+from services.common.runloop.loop import RunLoop
 from tests.contract.eventlog.opening import make_log
 from tests.contract.eventlog.run_loop_suite import inputs, until_published
 from tests.unit.eventlog.ledger import GROUP, INPUTS, TOPICS, Ledger, check_books, until_passed

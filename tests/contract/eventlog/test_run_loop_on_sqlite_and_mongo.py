@@ -10,7 +10,7 @@ import pytest
 
 from services.common.documents import DeleteMany
 from services.common.eventlog.port import EventLog
-from services.common.eventlog.sqlite import SqliteLog
+from services.common.eventlog.sqlite.log import SqliteLog
 from services.common.readmodel.collections import PROGRESS
 from services.common.readmodel.mongo import ReadModel
 from tests.contract.eventlog.run_loop_suite import RunLoopContract

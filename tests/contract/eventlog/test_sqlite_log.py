@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from services.common.eventlog import sqlite_consumer
 from services.common.eventlog.port import EventLog, LogError, Message
-from services.common.eventlog.sqlite import SqliteLog
+from services.common.eventlog.sqlite import consumer as sqlite_consumer
+from services.common.eventlog.sqlite.log import SqliteLog
 from tests.contract.eventlog.opening import make_topics
 from tests.contract.eventlog.suite import LogContract, Member, Names, OpenLog, Process, until
 

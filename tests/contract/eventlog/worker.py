@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import sys
 
-from services.common.eventlog.consumer import Limits, RunLoop
 from services.common.readmodel.mongo import ReadModel
+from services.common.runloop.loop import Limits, RunLoop
 from tests.contract.eventlog.opening import make_log
 from tests.unit.eventlog.ledger import GROUP, INPUTS, TOPICS, Ledger
 

@@ -11,9 +11,9 @@ import httpx
 import numpy as np
 import pytest
 
-from services.common.eventlog.consumer import RunLoop
 from services.common.eventlog.port import Message
 from services.common.eventlog.topics import GROUND_TRUTH, PREDICTIONS, row_key
+from services.common.runloop.loop import RunLoop
 from services.metrics.handlers import RowsHandler
 from services.metrics.loops import rows_loop
 from sightline.wire.events.v1.event_pb2 import Event

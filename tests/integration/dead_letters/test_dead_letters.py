@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from services.common.eventlog.consumer import RunLoop
-from services.common.eventlog.handling import Batch, Outcome
 from services.common.eventlog.topics import DATA_ROWS, GROUND_TRUTH, PREDICTIONS, row_key
 from services.common.groups import INGEST_DEAD_LETTERS
+from services.common.runloop.handling import Batch, Outcome
+from services.common.runloop.loop import RunLoop
 from services.ingest.dead_letters import DeadLetters, DeadLettersHandler
 from services.metrics.handlers import RowsHandler
 from sightline.wire.events.v1.catalog_pb2 import CatalogRequest

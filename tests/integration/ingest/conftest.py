@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from services.common.eventlog.port import EventLog
-from services.common.eventlog.sqlite import SqliteLog
+from services.common.eventlog.sqlite.log import SqliteLog
 from services.common.eventlog.topics import topics
 from services.common.readmodel.mongo import ReadModel
 from services.common.runtime.health import Health

@@ -13,8 +13,8 @@ from typing import ClassVar
 
 from services.common.eventlog import opening
 from services.common.eventlog.port import Message, Position
-from services.common.eventlog.sqlite import SqliteLog
-from services.common.eventlog.sqlite_file import Connection
+from services.common.eventlog.sqlite.file import Connection
+from services.common.eventlog.sqlite.log import SqliteLog
 from services.common.runtime.service import run_service
 from services.ingest.__main__ import build
 from sightline.wire.events.v1.event_pb2 import Event

@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 from services.common.documents import Read
-from services.common.eventlog.sqlite import SqliteLog
+from services.common.eventlog.sqlite.log import SqliteLog
 from services.common.eventlog.topics import GROUND_TRUTH, PREDICTIONS, topics
 from services.common.readmodel.mongo import ReadModel
 from sightline.wire.events.v1.event_pb2 import Event

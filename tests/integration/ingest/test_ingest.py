@@ -18,11 +18,11 @@ from starlette.requests import ClientDisconnect
 
 from services.common.documents import Read
 from services.common.eventlog.port import LogError, Message, Position
-from services.common.eventlog.processes import here
+from services.common.eventlog.sqlite.processes import here
 from services.common.eventlog.topics import DATA_ROWS, GROUND_TRUTH, PREDICTIONS
 from services.common.readmodel.mongo import ReadModel
 from services.common.readmodel.outages import OUTAGES
-from services.ingest.imports import Imports, Job
+from services.ingest.importing.jobs import Imports, Job
 from sightline.formats.coco import truth_digest
 from sightline.wire.events.v1.event_pb2 import Event
 
@@ -490,7 +490,7 @@ async def test_a_job_that_lost_its_lease_writes_nothing_more(
         job.lease_until = 0.0
 
     monkeypatch.setattr(Imports, "renew", lost)
-    monkeypatch.setattr("services.ingest.accept.SHORT_WINDOW", 1)
+    monkeypatch.setattr("services.ingest.importing.windows.SHORT_WINDOW", 1)
     before = await stand.log.end_offsets(PREDICTIONS)
     gate = asyncio.Event()
     gate.set()

@@ -17,7 +17,7 @@ import httpx
 import pytest
 
 from services.common.documents import Read
-from services.common.eventlog.sqlite import SqliteLog
+from services.common.eventlog.sqlite.log import SqliteLog
 from services.common.eventlog.topics import PREDICTIONS, topics
 from services.common.readmodel.mongo import ReadModel
 from sightline.wire.events.v1.event_pb2 import Event

@@ -14,8 +14,8 @@ import pytest
 
 from services.common.documents import Read
 from services.common.eventlog.topics import DATA_ROWS, GROUND_TRUTH, PREDICTIONS
-from services.common.readmodel.columns import Columns
-from services.ingest.uploads import in_time
+from services.common.readmodel.columns.cache import Columns
+from services.ingest.importing.uploads import in_time
 from services.metrics.loops import RunsLoop, rows_loop
 from tests.integration.ingest.conftest import ROW_PARTITIONS
 
@@ -250,7 +250,7 @@ async def test_a_gzip_bomb_stops_at_the_limit(world: World, monkeypatch: pytest.
 
 
 def _limited(limit: int) -> Any:
-    from services.ingest.uploads import unpacking
+    from services.ingest.importing.uploads import unpacking
 
     return lambda body, encoding, _limit: unpacking(body, encoding, limit)
 
@@ -275,7 +275,7 @@ async def test_an_upload_that_stands_still_is_ended_and_holds_nothing(
 
 
 async def test_an_import_stops_when_its_run_is_deleted(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("services.ingest.imports.RENEW_SECONDS", 0.05)
+    monkeypatch.setattr("services.ingest.importing.jobs.RENEW_SECONDS", 0.05)
     gone = asyncio.Event()
 
     async def body() -> AsyncIterator[bytes]:
@@ -456,8 +456,8 @@ async def test_truth_of_a_row_that_is_not_there_says_how_to_make_it(world: World
 async def test_much_truth_goes_through_a_file_and_large_rows_in_chunks(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("services.ingest.import_truth.ANNOTATIONS_PER_EVENT", 400)
-    monkeypatch.setattr("services.ingest.ndjson_truth.KEEP_IN_MEMORY", 1000)
+    monkeypatch.setattr("services.ingest.importing.truth.ANNOTATIONS_PER_EVENT", 400)
+    monkeypatch.setattr("services.ingest.importing.ndjson_truth.KEEP_IN_MEMORY", 1000)
     lines = [line(KEYS[n % 3], box=(n, 0, 1, 1)) for n in range(3000)]
     job = await world.truth(*lines)
     assert job["accepted"] == 3000

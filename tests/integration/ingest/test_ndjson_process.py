@@ -18,9 +18,9 @@ import httpx
 import pytest
 
 from services.common.documents import Read
-from services.common.eventlog.sqlite import SqliteLog
+from services.common.eventlog.sqlite.log import SqliteLog
 from services.common.eventlog.topics import topics
-from services.common.readmodel.columns import Columns
+from services.common.readmodel.columns.cache import Columns
 from services.common.readmodel.initiate import initiate
 from services.common.readmodel.mongo import ReadModel
 from services.metrics.loops import RunsLoop, rows_loop

@@ -8,11 +8,11 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from services.common.eventlog.consumer import Limits, RunLoop
-from services.common.eventlog.kafka import KafkaLog
-from services.common.eventlog.kafka_cluster import KafkaCluster
+from services.common.eventlog.kafka.cluster import KafkaCluster
+from services.common.eventlog.kafka.log import KafkaLog
 from services.common.eventlog.port import LogError, Position
 from services.common.progress import ProgressStore
+from services.common.runloop.loop import Limits, RunLoop
 from tests.kafka.server import KafkaServer
 from tests.unit.eventlog.ledger import GROUP, INPUTS, TOPICS, Ledger, all_of, check_books, everything_passed, message
 

@@ -8,10 +8,10 @@ from contextlib import AsyncExitStack
 
 import pytest
 
-from services.common.eventlog.consumer import RunLoop
-from services.common.eventlog.kafka import KafkaLog
+from services.common.eventlog.kafka.log import KafkaLog
 from services.common.eventlog.port import LogError
 from services.common.readmodel.mongo import ReadModel
+from services.common.runloop.loop import RunLoop
 from tests.integration.kafka.flow import SECONDS, check, cluster, kafka_log, producing, running, start, until_applied
 from tests.kafka.fixtures import do_without
 from tests.kafka.jars import KafkaUnavailable

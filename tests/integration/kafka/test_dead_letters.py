@@ -9,7 +9,7 @@ import pytest
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 from aiokafka.structs import TopicPartition
 
-from services.common.eventlog.kafka import KafkaLog
+from services.common.eventlog.kafka.log import KafkaLog
 from services.common.eventlog.topics import DEAD_LETTERS, topics
 from services.common.readmodel.mongo import ReadModel
 from tests.integration.dead_letters.conftest import PROJECT, A, World

@@ -9,9 +9,9 @@ import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic, RecordsToDelete
 from aiokafka.structs import TopicPartition
 
-from services.common.eventlog.consumer import RunLoop, WrongLog
-from services.common.eventlog.kafka_topics import wanted_configs
+from services.common.eventlog.kafka.topics import wanted_configs
 from services.common.readmodel.mongo import ReadModel
+from services.common.runloop.loop import RunLoop, WrongLog
 from tests.integration.kafka.flow import SECONDS, cluster, kafka_log, running, until_applied
 from tests.unit.eventlog.ledger import GROUP, INPUTS, TOPICS, Ledger, message
 

@@ -8,7 +8,7 @@ from dataclasses import replace as changed
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
-from services.common.eventlog.kafka import KafkaLog
+from services.common.eventlog.kafka.log import KafkaLog
 from services.common.eventlog.port import LogError, TopicMismatch
 from services.common.eventlog.topics import PREDICTIONS, topics
 from tests.integration.kafka.flow import cluster, kafka_log

@@ -8,7 +8,7 @@ import pytest
 
 from examples.producing.__main__ import prediction_event, produce, two_boxes
 from services.common.documents import Read
-from services.common.eventlog.kafka import KafkaLog
+from services.common.eventlog.kafka.log import KafkaLog
 from services.common.eventlog.partitioner import partition_of
 from services.common.eventlog.port import Message, Record
 from services.common.eventlog.topics import DEAD_LETTERS, PREDICTIONS, topics

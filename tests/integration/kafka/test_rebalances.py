@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 
-from services.common.eventlog.consumer import RunLoop
 from services.common.readmodel.mongo import ReadModel
+from services.common.runloop.loop import RunLoop
 from tests.integration.kafka.flow import SECONDS, check, kafka_log, member, producing, until_applied
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from services.common.eventlog.kafka_cluster import KafkaCluster
+from services.common.eventlog.kafka.cluster import KafkaCluster
 from services.common.readmodel.mongo import ReadModel
 from tests.integration.kafka.flow import check, kafka_log, producing, running, start, until_applied
 from tests.kafka.server import KafkaServer

@@ -13,9 +13,9 @@ import sys
 from collections.abc import Sequence
 
 from services.common.documents import Write
-from services.common.eventlog.consumer import RunLoop
 from services.common.progress import Progress
 from services.common.readmodel.mongo import ReadModel
+from services.common.runloop.loop import RunLoop
 from tests.integration.kafka.flow import LIMITS, kafka_log
 from tests.unit.eventlog.ledger import GROUP, INPUTS, Ledger
 

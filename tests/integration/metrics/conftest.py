@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from services.common.eventlog.consumer import RunLoop
 from services.common.eventlog.partitioner import partition_of
 from services.common.eventlog.port import Message
-from services.common.eventlog.sqlite import SqliteLog
+from services.common.eventlog.sqlite.log import SqliteLog
 from services.common.eventlog.topics import DATA_ROWS, GROUND_TRUTH, PREDICTIONS, RUN_TOUCHED, topics
-from services.common.readmodel.columns import Columns
+from services.common.readmodel.columns.cache import Columns
 from services.common.readmodel.mongo import ReadModel
+from services.common.runloop.loop import RunLoop
 from services.ingest.handlers import RowsHandler as DataRowsHandler
 from services.metrics.loops import RunsLoop, rows_loop
 from sightline.wire.events.v1.event_pb2 import Event

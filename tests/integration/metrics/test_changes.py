@@ -11,7 +11,7 @@ import pytest
 
 from services.common.documents import Read
 from services.common.eventlog.topics import DATA_ROWS, PREDICTIONS
-from services.common.readmodel.columns import Columns
+from services.common.readmodel.columns.cache import Columns
 from services.query.views.imports import in_scope
 from sightline.wire.events.v1.data_rows_pb2 import SPLIT_TEST, SPLIT_TRAINING, SPLIT_VALIDATION
 from tests.integration.metrics.test_loops import check, said_by

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from services.common.eventlog.port import EventLog, Message, Record
-from services.common.eventlog.sqlite import SqliteLog
+from services.common.eventlog.sqlite.log import SqliteLog
 from services.common.eventlog.topics import DEFAULT_ROW_PARTITIONS, Topic, topics
 
 Contents = dict[tuple[str, int], list[Record]]

@@ -8,8 +8,8 @@ import subprocess
 import sys
 from dataclasses import replace
 
-from services.common.eventlog.kafka import KafkaLog
-from services.common.eventlog.kafka_cluster import KafkaCluster
+from services.common.eventlog.kafka.cluster import KafkaCluster
+from services.common.eventlog.kafka.log import KafkaLog
 from services.common.eventlog.port import Message
 from services.common.eventlog.topics import CATALOG, topics
 from tests.e2e.environment import plain_environment

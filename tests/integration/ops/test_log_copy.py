@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from services.common.eventlog.port import Message
-from services.common.eventlog.sqlite import SqliteLog
+from services.common.eventlog.sqlite.log import SqliteLog
 from services.common.eventlog.topics import CATALOG, DATA_ROWS, PREDICTIONS, topics
 from sightline.stack.claim import claim
 from tests.e2e.stack import alive

@@ -10,8 +10,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from services.common.eventlog.kafka import KafkaLog
-from services.common.eventlog.kafka_cluster import KafkaCluster
+from services.common.eventlog.kafka.cluster import KafkaCluster
+from services.common.eventlog.kafka.log import KafkaLog
 from services.common.eventlog.port import Message
 from services.common.eventlog.topics import CATALOG, PREDICTIONS, topics
 from tests.e2e.stack import alive

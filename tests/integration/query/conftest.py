@@ -11,7 +11,7 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from services.common.readmodel.columns import Columns
+from services.common.readmodel.columns.cache import Columns
 from services.common.readmodel.mongo import ReadModel
 from services.common.runtime.health import Health
 from services.common.runtime.http import http_app

@@ -6,12 +6,12 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from services.common.eventlog.dead_letters import dead_letter
-from services.common.eventlog.decoding import arrive
-from services.common.eventlog.handling import Batch
 from services.common.eventlog.port import Record
 from services.common.eventlog.topics import DEAD_LETTERS, GROUND_TRUTH, PREDICTIONS, topics
 from services.common.readmodel.mongo import ReadModel
+from services.common.runloop.dead_letters import dead_letter
+from services.common.runloop.decoding import arrive
+from services.common.runloop.handling import Batch
 from services.ingest.dead_letters import DeadLettersHandler
 from tests.integration.query.conftest import Api, opened
 from tests.unit.metrics.saying import NAN, truth, upsert

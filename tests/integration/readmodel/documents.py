@@ -12,7 +12,7 @@ import numpy as np
 from services.common.documents import Delete, DeleteMany, Read, Replace, Update, UpdateMany, Write
 from services.common.progress import Progress
 from services.common.readmodel.collections import under
-from services.common.readmodel.columns import RunColumns
+from services.common.readmodel.columns.cache import RunColumns
 from services.common.readmodel.mongo import ReadModel
 from sightline.evaluation.evidence import MINIMUM_OVERLAP
 

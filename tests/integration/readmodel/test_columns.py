@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from services.common.documents import Read, Replace, UpdateMany
-from services.common.readmodel.columns import Columns, UnknownRun
+from services.common.readmodel.columns.cache import Columns, UnknownRun
 from services.common.readmodel.mongo import ReadModel
 from services.common.readmodel.snapshot import Snapshot
 from services.common.row_limits import MOST_PREDICTIONS, MOST_TRUTHS, PAIR_BYTES, PREDICTION_BYTES, RUN_ROW_BYTES

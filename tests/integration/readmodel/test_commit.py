@@ -15,7 +15,7 @@ from pymongo.errors import OperationFailure, PyMongoError
 from services.common.documents import Delete, DeleteMany, Read, Replace, Update, UpdateMany, Write
 from services.common.eventlog.port import Message
 from services.common.progress import BatchTooLarge, CommitUnknown, LostRace, NotNew, Progress
-from services.common.readmodel.columns import Columns
+from services.common.readmodel.columns.cache import Columns
 from services.common.readmodel.initiate import initiate
 from services.common.readmodel.mongo import COMMIT_SECONDS, ReadModel
 from sightline.mongod import Mongod, Process

@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 
 from services.common.documents import Read
-from services.common.eventlog.consumer import RunLoop, WrongLog
 from services.common.eventlog.port import Message
-from services.common.eventlog.sqlite import SqliteLog
+from services.common.eventlog.sqlite.log import SqliteLog
 from services.common.eventlog.topics import CATALOG, PREDICTIONS, topics
 from services.common.groups import INGEST_CATALOG
 from services.common.readmodel.mongo import ReadModel, ReadModelError
+from services.common.runloop.loop import RunLoop, WrongLog
 from services.ingest.handlers import CatalogHandler
 from sightline.wire.events.v1.event_pb2 import Event
 from tests.integration.rebuild.conftest import ROW_PARTITIONS, Ground, Story

@@ -9,7 +9,7 @@ import pytest
 
 from services.common.eventlog.port import LogError, Message
 from services.common.eventlog.replay import ReplayLog
-from services.common.eventlog.sqlite import SqliteLog
+from services.common.eventlog.sqlite.log import SqliteLog
 from services.common.eventlog.topics import DATA_ROWS, GROUND_TRUTH, topics
 
 PARTITIONS = 2

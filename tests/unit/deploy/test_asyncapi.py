@@ -10,9 +10,9 @@ import pytest
 from grpc_tools import protoc
 from ruamel.yaml import YAML
 
-from services.common.eventlog.dead_letters import dead_letter
 from services.common.eventlog.port import Record
 from services.common.eventlog.topics import DEAD_LETTERS, PREDICTIONS, topics
+from services.common.runloop.dead_letters import dead_letter
 from sightline.wire.events.v1.event_pb2 import Event
 
 ROOT = Path(__file__).parents[3]

@@ -13,11 +13,11 @@ from typing import Any
 from typing_extensions import override
 
 from services.common.documents import Delete, Read, Replace, Write
-from services.common.eventlog.clock import Clock
 from services.common.eventlog.partitioner import partition_of
 from services.common.eventlog.port import Consumer, EventLog, LogError, Message, PartitionCallback, Position, Record
 from services.common.eventlog.topics import DEAD_LETTERS, Topic
 from services.common.progress import LostRace, Progress, ProgressStore
+from services.common.runloop.clock import Clock
 
 STEPS = (
     "read progress",

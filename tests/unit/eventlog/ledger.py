@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from services.common.documents import Read, Replace, State
-from services.common.eventlog.handling import Batch, Handler, Outcome, Outgoing, Refused
 from services.common.eventlog.port import EventLog, Message, Record
 from services.common.eventlog.topics import DEAD_LETTERS, GROUND_TRUTH, PREDICTIONS, RUN_TOUCHED, topics
 from services.common.progress import ProgressStore
+from services.common.runloop.handling import Batch, Handler, Outcome, Outgoing, Refused
 from sightline.wire.events.v1.event_pb2 import Event
 from sightline.wire.events.v1.markers_pb2 import Marker
 from sightline.wire.events.v1.runs_pb2 import RunTouched

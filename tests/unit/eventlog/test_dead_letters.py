@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from services.common.eventlog.dead_letters import REPLAYS, dead_letter, read_dead_letter
-from services.common.eventlog.decoding import arrive
 from services.common.eventlog.port import Message, Record
 from services.common.eventlog.topics import DEAD_LETTERS, PREDICTIONS, topics
+from services.common.runloop.dead_letters import REPLAYS, dead_letter, read_dead_letter
+from services.common.runloop.decoding import arrive
 
 TOPIC = {topic.name: topic for topic in topics(4)}[DEAD_LETTERS]
 

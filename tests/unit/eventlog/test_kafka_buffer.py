@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from services.common.eventlog.kafka_buffer import FULL_BYTES, FULL_RECORDS, Buffer, Place
+from services.common.eventlog.kafka.buffer import FULL_BYTES, FULL_RECORDS, Buffer, Place
 from services.common.eventlog.port import Record
 
 A, B = ("a", 0), ("b", 1)

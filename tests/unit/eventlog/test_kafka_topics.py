@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from services.common.eventlog.kafka_cluster import KafkaCluster
-from services.common.eventlog.kafka_topics import SLACK_BYTES, FoundTopic, differences, wanted_configs
+from services.common.eventlog.kafka.cluster import KafkaCluster
+from services.common.eventlog.kafka.topics import SLACK_BYTES, FoundTopic, differences, wanted_configs
 from services.common.eventlog.topics import Topic, topics
 
 CLUSTER = KafkaCluster("kafka:9092", topic_prefix="team-")

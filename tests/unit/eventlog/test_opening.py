@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from services.common.eventlog.kafka import KafkaLog
+from services.common.eventlog.kafka.log import KafkaLog
 from services.common.eventlog.opening import LogAway, log_of, open_log
 from services.common.eventlog.port import LogError
-from services.common.eventlog.sqlite import SqliteLog
+from services.common.eventlog.sqlite.log import SqliteLog
 from services.common.runtime.settings import Settings
 
 

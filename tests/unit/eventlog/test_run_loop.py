@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 
 from services.common.documents import State
-from services.common.eventlog.consumer import Limits, RunLoop, WrongLog
-from services.common.eventlog.handling import Batch, Delivery, Outcome, blame_events
-from services.common.eventlog.metrics import LoopMetrics
 from services.common.eventlog.port import Message, Position
 from services.common.eventlog.topics import RUN_TOUCHED
 from services.common.progress import Progress
+from services.common.runloop.handling import Batch, Delivery, Outcome, blame_events
+from services.common.runloop.loop import Limits, RunLoop, WrongLog
+from services.common.runloop.metrics import LoopMetrics
 from tests.contract.eventlog.run_loop_suite import Hold, SteppedLog, SteppedStore, inputs, loop_on, nothing, running
 from tests.unit.eventlog.fakes import Crash, FakeLog, FakeStore, Outage, SoftClock
 from tests.unit.eventlog.ledger import GROUP, INPUTS, TOPICS, Ledger, check_books, message, until_passed

@@ -8,8 +8,8 @@ import sys
 
 import pytest
 
-from services.common.eventlog import processes
 from services.common.eventlog.partitioner import murmur2, partition_of
+from services.common.eventlog.sqlite import processes
 from services.common.eventlog.topics import DEAD_LETTERS, row_key, topics
 from sightline.wire.events.v1.event_pb2 import Event
 

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from services.common.documents import Delete, DeleteMany, Read, Replace, Update, UpdateMany
-from services.common.eventlog.handling import Batch, Delivery, Handler, Outcome, Outgoing
 from services.common.eventlog.topics import CATALOG, DATA_ROWS, GROUND_TRUTH
+from services.common.runloop.handling import Batch, Delivery, Handler, Outcome, Outgoing
 from services.ingest.handlers import CatalogHandler, RowsHandler
 from sightline.wire.events.v1.catalog_pb2 import CatalogRequest
 from sightline.wire.events.v1.event_pb2 import Event

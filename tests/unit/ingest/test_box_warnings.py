@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from services.ingest.box_warnings import box_warnings
+from services.ingest.importing.box_warnings import box_warnings
 
 KNOWN, UNKNOWN = (100.0, 50.0), (np.inf, np.inf)
 

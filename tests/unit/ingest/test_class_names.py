@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.ingest.class_names import ClassNames
+from services.ingest.importing.class_names import ClassNames
 
 NAMES = ClassNames({"car": 1, "Person": 2, "street/Light": 3, "light": 4})
 

@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.common.documents import Replace, UpdateMany
-from services.common.eventlog.dead_letters import dead_letter
-from services.common.eventlog.decoding import arrive
-from services.common.eventlog.handling import Batch
 from services.common.eventlog.port import Record
 from services.common.eventlog.topics import DEAD_LETTERS, GROUND_TRUTH, PREDICTIONS, topics
+from services.common.runloop.dead_letters import dead_letter
+from services.common.runloop.decoding import arrive
+from services.common.runloop.handling import Batch
 from services.ingest.dead_letters.again import Letter, NotReplayable, again, identities
 from services.ingest.dead_letters.handler import DeadLettersHandler
 from services.ingest.dead_letters.preview import preview

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from services.ingest import import_truth
-from services.ingest.imports import Job
-from services.ingest.lookup import Lookup
-from services.ingest.room import Room
+from services.ingest.importing import truth as import_truth
+from services.ingest.importing.id_lookup import Lookup
+from services.ingest.importing.jobs import Job
+from services.ingest.importing.row_room import Room
 from sightline.formats.coco import read_truth
 
 

@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 
 from services.common.eventlog.topics import CATALOG, DATA_ROWS, GROUND_TRUTH, PREDICTIONS, row_key
-from services.ingest import import_truth
-from services.ingest.accept import Columns, RowNames, Windows
-from services.ingest.events import EventMaker
-from services.ingest.import_rows import said_of_row
-from services.ingest.import_truth import truth_of_image
-from services.ingest.lookup import Lookup
+from services.ingest.importing import truth as import_truth
+from services.ingest.importing.events import EventMaker
+from services.ingest.importing.id_lookup import Lookup
+from services.ingest.importing.rows import said_of_row
+from services.ingest.importing.truth import truth_of_image
+from services.ingest.importing.windows import Columns, RowNames, Windows
 from sightline.formats.coco import read_truth
 from sightline.formats.data_rows import DataRowReader
 from sightline.wire.events.v1.data_rows_pb2 import DataRowUpserted

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.ingest.lookup import Lookup
+from services.ingest.importing.id_lookup import Lookup
 
 ids = st.integers(-20, 20) | st.integers(-(2**63), 2**63 - 1)
 

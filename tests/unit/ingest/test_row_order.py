@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from services.common.eventlog.handling import Delivery
 from services.common.eventlog.topics import DATA_ROWS, GROUND_TRUTH
+from services.common.runloop.handling import Delivery
 from sightline.wire.events.v1.event_pb2 import Event
 from sightline.wire.events.v1.markers_pb2 import MARKER_SOURCE_DATA_ROWS, MARKER_SOURCE_GROUND_TRUTH
 from tests.unit.metrics.partition import Partition

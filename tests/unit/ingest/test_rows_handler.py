@@ -190,7 +190,7 @@ def test_partitions_do_not_share_memory(rows: Any) -> None:
 
 def test_7_rows_know_versions_from_markers_alone(rows: Any) -> None:
     """Whatever the catalog's documents say meanwhile, the end is the same: they are never read."""
-    from services.common.eventlog.handling import Batch, Delivery
+    from services.common.runloop.handling import Batch, Delivery
 
     events = [rows.data_row("a"), rows.truth("a", "i"), rows.ended("i"), rows.committed(1, 3)]
     batch = Batch(0, [Delivery(topic, 0, i, key, event) for i, (topic, key, event) in enumerate(events)])

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from services.common.eventlog.handling import Batch, Delivery
 from services.common.eventlog.topics import GROUND_TRUTH
+from services.common.runloop.handling import Batch, Delivery
 from services.ingest.handlers import RowsHandler
 from sightline.wire.events.v1.event_pb2 import Event
 from tests.unit.metrics.partition import Partition

@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.ingest.seen import SeenUuids
+from services.ingest.importing.seen_uuids import SeenUuids
 
 
 def octets(ids: list[int]) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:

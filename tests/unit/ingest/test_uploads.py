@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.common.runtime.errors import Problem
-from services.ingest.uploads import (
+from services.ingest.importing.uploads import (
     AHEAD,
     PIECE,
     Content,

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from services.common.documents import Delete, DeleteMany, Read, Replace, State, Update, UpdateMany, Write
-from services.common.eventlog.handling import Batch, Delivery, Handler, Outcome
+from services.common.runloop.handling import Batch, Delivery, Handler, Outcome
 from services.metrics.handlers import RowsHandler
 from tests.unit.metrics.saying import PARTITIONS
 

@@ -8,9 +8,9 @@ from hashlib import md5
 
 import numpy as np
 
-from services.common.eventlog.handling import Delivery
 from services.common.eventlog.partitioner import partition_of
 from services.common.eventlog.topics import DATA_ROWS, GROUND_TRUTH, PREDICTIONS, row_key
+from services.common.runloop.handling import Delivery
 from sightline.wire.events.v1.data_rows_pb2 import DataRowDeleted, DataRowUpserted
 from sightline.wire.events.v1.event_pb2 import Event
 from sightline.wire.events.v1.ground_truth_pb2 import BoxTruths, GroundTruthRemoved, GroundTruthReplaced

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from services.common.eventlog.handling import Delivery
 from services.common.eventlog.topics import GROUND_TRUTH, PREDICTIONS
+from services.common.runloop.handling import Delivery
 from services.metrics.memory import memory_id
 from sightline.wire.events.v1.event_pb2 import Event
 from tests.unit.metrics.naive import Naive, readable

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from services.common.eventlog.handling import Delivery
 from services.common.failed_imports import MOST_FAILED
+from services.common.runloop.handling import Delivery
 from services.metrics.memory import PartitionMemory, memory_id
 from services.metrics.rows import RunRows, TooMuch
 from sightline.wire.events.v1.event_pb2 import Event

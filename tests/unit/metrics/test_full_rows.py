@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from services.common.eventlog.handling import Delivery
 from services.common.eventlog.topics import GROUND_TRUTH, PREDICTIONS
+from services.common.runloop.handling import Delivery
 from services.metrics import pairing, rows
 from services.metrics.rows import TooMuch
 from tests.unit.metrics.partition import Partition

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from services.common.eventlog.decoding import arrive
-from services.common.eventlog.handling import Batch, Delivery
 from services.common.eventlog.partitioner import partition_of
 from services.common.eventlog.port import Record
 from services.common.eventlog.topics import DATA_ROWS, PREDICTIONS, RUN_TOUCHED, topics
+from services.common.runloop.decoding import arrive
+from services.common.runloop.handling import Batch, Delivery
 from services.ingest.handlers import RowsHandler as DataRowsHandler
 from services.ingest.handlers.row_memory import RowsMemory
 from services.metrics.handlers import RowsHandler

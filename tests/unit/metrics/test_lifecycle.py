@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from services.common.eventlog.handling import Delivery
 from services.common.eventlog.topics import DATA_ROWS, GROUND_TRUTH, PREDICTIONS, RUN_TOUCHED, row_key
+from services.common.runloop.handling import Delivery
 from services.metrics.memory import PartitionMemory, memory_id
 from services.metrics.rows import TooMuch
 from sightline.wire.events.v1.event_pb2 import Event

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from services.common.eventlog.handling import Delivery
 from services.common.eventlog.topics import PREDICTIONS
+from services.common.runloop.handling import Delivery
 from services.metrics import rows
 from services.metrics.memory import PartitionMemory, memory_id
 from sightline.wire.events.v1.event_pb2 import Event

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from services.common.eventlog.handling import Delivery
 from services.common.eventlog.topics import RUN_TOUCHED
+from services.common.runloop.handling import Delivery
 from services.metrics.pacing import RunPacing
 from sightline.wire.events.v1.event_pb2 import Event
 from sightline.wire.events.v1.runs_pb2 import RunTouched

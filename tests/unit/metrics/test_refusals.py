@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.common.eventlog.handling import Delivery
 from services.common.eventlog.partitioner import partition_of
 from services.common.eventlog.placement import partitions_of
 from services.common.eventlog.topics import GROUND_TRUTH, PREDICTIONS
+from services.common.runloop.handling import Delivery
 from sightline.domain.kinds import BOX as BOX_KIND
 from tests.unit.metrics.partition import Partition
 from tests.unit.metrics.saying import NAN, created, delete, deliveries, key_of, keys_of, topic_of, truth, upsert

@@ -8,8 +8,8 @@ from types import SimpleNamespace
 import pytest
 
 from services.common.documents import Delete
-from services.common.eventlog.handling import Batch, Outcome
-from services.common.readmodel.columns import UnknownRun
+from services.common.readmodel.columns.cache import UnknownRun
+from services.common.runloop.handling import Batch, Outcome
 from services.metrics.pacing import RunPacing
 from services.metrics.run_owner import Measuring, RunsHandler
 from services.metrics.summaries import NOTHING, measure

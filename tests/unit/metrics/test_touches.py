@@ -1,7 +1,7 @@
 """What a batch tells of the runs that it touched."""
 
 from services.common.documents import Replace
-from services.common.eventlog.handling import Delivery
+from services.common.runloop.handling import Delivery
 from services.metrics.touches import Touches
 from sightline.wire.events.v1.event_pb2 import Event
 

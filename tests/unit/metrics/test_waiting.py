@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from services.common import row_limits
-from services.common.eventlog.handling import Delivery
 from services.common.eventlog.topics import DATA_ROWS, GROUND_TRUTH, PREDICTIONS
+from services.common.runloop.handling import Delivery
 from services.metrics.memory import memory_id
 from services.metrics.rows import RUN_ROWS, TooMuch
 from tests.unit.metrics.partition import Partition

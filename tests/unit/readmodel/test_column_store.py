@@ -7,7 +7,7 @@ import random
 import numpy as np
 import pytest
 
-from services.common.readmodel.column_store import Growing, SpanColumns
+from services.common.readmodel.columns.store import Growing, SpanColumns
 
 
 def test_what_was_handed_out_stays() -> None:

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from bson.timestamp import Timestamp
 
+from services.common.readmodel.columns.joining import JoinedRun
+from services.common.readmodel.columns.tables import RunTable, TruthTable
 from services.common.readmodel.feed import Change, FeedLost
-from services.common.readmodel.joining import JoinedRun
-from services.common.readmodel.tables import RunTable, TruthTable
 
 EARLY, LATE = Timestamp(1, 0), Timestamp(2, 0)
 NO_PAIRS = {"pair_predictions": b"", "pair_truths": b"", "pair_overlaps": b""}

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from services.common.eventlog.sqlite import SqliteLog
+from services.common.eventlog.sqlite.log import SqliteLog
 from services.common.eventlog.topics import topics
 from services.common.runtime.health import Health
 from services.common.runtime.http import http_app

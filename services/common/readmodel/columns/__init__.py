@@ -1,0 +1,1 @@
+"""Runs as columns in memory: what whoever counts reads, kept fresh by the change feed."""
