@@ -1,1 +1,1 @@
-"""The log: a port, its topics, the embedded implementation, and the run loop on it."""
+"""The log: a port, its topics, and the two logs behind the port, the embedded one and Kafka."""

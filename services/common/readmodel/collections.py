@@ -7,7 +7,8 @@ Documents
 ---------
 Ids of documents begin with the project, so `under(...)` names all rows of a dataset, or of a run, by a range of `_id`
 (an index less, and each index costs every write). `row` is `project/dataset/global_key`, the key of the row's events.
-Packed arrays are little-endian `bytes`, as on the wire.
+Packed arrays are little-endian `bytes`, as on the wire. What belongs to a project has `project_id`, listed here
+or not; touches alone have none.
 
 ``projects, datasets, dataset_versions, ontologies, models, model_runs, run_configs, imports, catalog_decisions``
 (ingest, catalog)
@@ -19,8 +20,8 @@ Packed arrays are little-endian `bytes`, as on the wire.
     dataset_versions  _id project/dataset_id/version; dataset_id, version, state committed, truth_digest (or null),
                       categories (the draft's, then), committed_unix_ms, source_offset (of the commit in `catalog`)
     ontologies        _id project/ontology_id; ontology_id, name, versions [{version, classes [{id, name, kind}]}]
-                      (the last is the latest; class ids count from 1 and are never used again)
-    models            _id project/model_id; model_id, name, ontology_id, created_unix_ms
+                      (the last is the latest; class ids count from 1 and are never used again), created_unix_ms
+    models            _id project/model_id; model_id, name, ontology_id, created_unix_ms, source_offset
     model_runs        _id project/run_id; run_id, name, model_id, dataset_id, dataset_version, ontology_id,
                       ontology_version, splits [split] (its scope; none: all), accepts_new_rows, state open|sealed,
                       config, open_import (or null), created_unix_ms, source_offset
@@ -29,7 +30,7 @@ Packed arrays are little-endian `bytes`, as on the wire.
                       format, mode, state RUNNING|FINISHED|FAILED, failure, accepted, rejected, end_offsets
                       {str(partition): offset}, begun_unix_ms, ended_unix_ms
     catalog_decisions _id project/request_id; outcome created|exists|conflict|refused|done, status (HTTP), problem,
-                      detail, body, fingerprint (of the request), source_offset
+                      detail, body, fingerprint (of the request), source_offset, request_id
 
 ``data_rows`` (ingest, rows): what is known of a row, and in which versions it is labelled
     _id row; dataset_id, global_key, partition, known (false: only truth named it), ordinal (or null),
@@ -52,10 +53,16 @@ Packed arrays are little-endian `bytes`, as on the wire.
     pair_predictions (int32), pair_truths (int32), pair_overlaps (float64);
     predictions in canonical order (class, confidence descending with NaN as 1, place), pairs by (prediction, truth)
 
-``row_partitions`` (one document per group and partition, written by the group's owner): what markers have told
-    _id group/partition; markers {topic: highest source_offset handled}, runs {run_id: {project_id, dataset_id,
-    dataset_version, source_offset, highest_class, accepts_new_rows, sealed, splits}}, drafts {dataset_id: draft version
-    number (absent: 1)}, deleted_runs, deleted_datasets, deleted_versions {dataset_id: [version]}
+``row_partitions`` (`ingest.rows` and `metrics.rows`; written by a partition's owner): what they remember
+    _id group/partition. Both groups: markers {topic, or topic<source: highest source_offset handled}, runs, drafts
+    {dataset_id: draft version number (absent: 1)}, deleted_datasets [dataset_id], failed_imports {topic: [import_id]}
+    (the last 1,000 of a topic; absent where there is none).
+    Of metrics: runs {run_id: {project_id, dataset_id, dataset_version, source_offset, highest_class, accepts_new_rows,
+    sealed, splits}}, deleted_runs [run_id], deleted_versions {dataset_id: [version]}, moved {str(partition): offset}
+    (of the latest event that came here from another partition, where it lay).
+    Of ingest: runs {run_id: {project_id, dataset_id, splits}} (those with splits alone), incomplete [{row, import_id,
+    chunks, come, annotations}] (truths of which not all chunks have come), made_row [source_offset, row] (the latest
+    row that a run made)
 
 ``run_summaries`` (metrics, run owner): the default numbers of a run and what they rest on
     _id project/run_id; run_id, version {str(partition): {rev, offsets {topic: next}, markers {topic: source_offset}}},
@@ -71,13 +78,15 @@ Packed arrays are little-endian `bytes`, as on the wire.
     _id project/run_id/partition; rev (of the partition's progress)
 
 ``progress`` (every group writes its own, through the run loop only)
-    _id group/partition; rev (compare-and-set), writer, log_id, offsets {topic: next}, outbox [packed messages]
+    _id group/partition; group, partition, rev (compare-and-set), writer, log_id, offsets {topic: next},
+    outbox [{topic, partition, key, value, headers [[name, value]]}]
 
 ``import_jobs`` (operational; ingest): the live side of an import
     _id project/import_id; project_id, import_id, state RUNNING|FINISHED|FAILED, owner {host, pid, started},
-    lease_until_unix_ms, bytes, accepted, rejected, place (of the last accepted item, from 1), warnings {name: count}
+    lease_until_unix_ms, bytes, accepted, rejected, place (in the file, from 1, of the last item before which all are
+    decided), warnings {name: count}, content {bytes, sha256} (of what was read; null or absent: not known)
 ``import_errors`` (operational; ingest): one document per rejected item, the first 100,000 of an import
-    _id project/import_id/n (n from 1, six digits); project_id, import_id, number (place in the file), code, message,
+    _id project/import_id/n (n from 1, six digits); project_id, import_id, number (place), uuid (if any), code, message,
     where
 ``row_requests`` (operational; ingest): writes of single rows that came under an Idempotency-Key
     _id project/request_id; project_id, fingerprint (of the request), status (HTTP; null: not answered yet), body (JSON)

@@ -1,4 +1,4 @@
-"""A COCO truth file as it comes up: read whole, for what is written and for what is only asked."""
+"""COCO truth files as they are uploaded: read whole, to import them or only to say what is in them."""
 
 from __future__ import annotations
 

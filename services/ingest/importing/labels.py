@@ -1,4 +1,4 @@
-"""What the classes of a file are called: category ids in COCO files, names in NDJSON."""
+"""The classes of a run, by what files call them: category ids in COCO, names in NDJSON."""
 
 from __future__ import annotations
 

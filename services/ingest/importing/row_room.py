@@ -1,4 +1,4 @@
-"""How much each row still holds of one upload."""
+"""Room in rows: how many more predictions of one upload each row takes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The one acceptance path of predictions: checked columns → windows → events by (run, row) → the log → counted.
+"""Windows: checked predictions are collected, and a window at a time becomes events, one or more for each row.
 
 A window is what is held of an upload at a time. The larger it is, the fewer events say the same where a file's order
 has nothing to do with rows; a file that is sorted by row fills events early, and then windows are short.

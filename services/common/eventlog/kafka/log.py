@@ -1,7 +1,7 @@
-"""The log on Apache Kafka: the one file that knows its client.
+"""The log on Apache Kafka: all that is done by its client, which this module alone imports.
 
-`kafka_topics.py` says what topics must be like, `kafka_consumer.py` what a member of a group does; here is what they
-have done by the client, and appending and reading.
+Appending and reading are here. `topics.py` says what topics must be like, `consumer.py` what a member of a group does;
+both have it done here.
 """
 
 # The client has few types of its own.

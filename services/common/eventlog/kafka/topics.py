@@ -1,4 +1,4 @@
-"""Topics as Kafka has them: what to ask for, and how what is there differs from `topics.py`. Pure."""
+"""Topics as Kafka has them: what to ask for, and how what is there differs from `eventlog/topics.py`. Pure."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The embedded log: one SQLite file that all processes of a machine share.
 
-`sqlite_file.py` has its tables and threads, `sqlite_records.py` what is done in them, `sqlite_consumer.py` the groups.
+`file.py` has its tables and threads, `records.py` what is done in them, `consumer.py` and `group.py` the groups.
 """
 
 from __future__ import annotations

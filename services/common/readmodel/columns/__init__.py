@@ -1,1 +1,1 @@
-"""Runs as columns in memory: what whoever counts reads, kept fresh by the change feed."""
+"""Runs as columns in memory, kept fresh by the change feed: what every number is counted from."""
