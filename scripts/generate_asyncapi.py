@@ -19,8 +19,8 @@ from ruamel.yaml import YAML
 from ruamel.yaml.scalarstring import LiteralScalarString
 
 import sightline
-from services.common.eventlog.dead_letters import HEADERS, PREFIX, REPLAYS
 from services.common.eventlog.topics import DEAD_LETTERS, DEFAULT_ROW_PARTITIONS, PREDICTIONS, Topic, topics
+from services.common.runloop.dead_letters import HEADERS, PREFIX, REPLAYS
 
 ROOT = Path(__file__).resolve().parents[1]
 PROTO = ROOT / "proto"
