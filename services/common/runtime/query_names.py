@@ -1,4 +1,4 @@
-"""Query parameters that a request doesn't have are refused: a misspelt filter must not answer for everything."""
+"""Query parameters that a request doesn't have, or has once, are refused: what is answered is what was asked."""
 
 from __future__ import annotations
 
@@ -22,11 +22,20 @@ async def refuse_unknown_names(request: Request) -> None:
         return
     operation: dict[str, Any] = request.app.openapi()["paths"][route.path_format][request.method.lower()]
     parameters = cast(list[dict[str, Any]], operation.get("parameters", []))
-    known = [each["name"] for each in parameters if each["in"] == "query"]
+    known = {each["name"]: _is_list(each["schema"]) for each in parameters if each["in"] == "query"}
     beginnings = tuple(operation.get(OPEN, ()))
+    said: set[str] = set()
     for number, (name, _) in enumerate(request.query_params.multi_items(), 1):
         if name not in known and not name.startswith(beginnings):
             raise Problem(422, "unknown-parameter", "a query parameter is not known", _detail(number, name, known))
+        if name in said and not known.get(name):
+            detail = f"parameter {number} of the query came before: it is taken once"
+            raise Problem(422, "repeated-parameter", "a query parameter comes twice", detail)
+        said.add(name)
+
+
+def _is_list(schema: dict[str, Any]) -> bool:
+    return any(each.get("type") == "array" for each in (schema, *schema.get("anyOf", ())))
 
 
 def _detail(number: int, name: str, known: Collection[str]) -> str:

@@ -27,8 +27,8 @@ def client() -> httpx.AsyncClient:
         return confidence
 
     @routes.get("/rows", openapi_extra={OPEN: ["metadata."]})
-    async def rows(split: str = "") -> str:
-        return split
+    async def rows(split: str = "", row: Annotated[list[str] | None, Query()] = None) -> str:
+        return split + "".join(row or ())
 
     @routes.post("/runs")
     async def make() -> str:
@@ -43,7 +43,8 @@ def client() -> httpx.AsyncClient:
 
 
 @pytest.mark.parametrize(
-    "url", ["/v1/runs/a/metrics?confidence=0.9&page_size=2", "/v1/rows?split=a&metadata.x=1", "/v1/passed/a?b=1"]
+    "url",
+    ["/v1/runs/a/metrics?confidence=0.9&page_size=2", "/v1/rows?split=a&metadata.x=1&row=a&row=b", "/v1/passed/a?b=1"],
 )
 async def test_what_is_known_or_open_is_taken(client: httpx.AsyncClient, url: str) -> None:
     assert (await client.get(url)).status_code == 200
@@ -56,7 +57,7 @@ async def test_what_is_known_or_open_is_taken(client: httpx.AsyncClient, url: st
             "/v1/runs/a/metrics?page_size=2&confidense=0.9",
             "parameter 2 of the query is none of `page_size`, `confidence`; did you mean `confidence`?",
         ),
-        ("/v1/rows?metadata=1", "parameter 1 of the query is none of `split`"),
+        ("/v1/rows?metadata=1", "parameter 1 of the query is none of `split`, `row`"),
     ],
 )
 async def test_what_is_not_known_is_refused(client: httpx.AsyncClient, url: str, detail: str) -> None:
@@ -68,3 +69,9 @@ async def test_what_is_not_known_is_refused(client: httpx.AsyncClient, url: str,
 async def test_a_request_without_parameters_says_so(client: httpx.AsyncClient) -> None:
     answer = await client.post("/v1/runs?mode=replace")
     assert (answer.status_code, answer.json()["detail"]) == (422, "this request has no query parameters")
+
+
+@pytest.mark.parametrize("url", ["/v1/rows?split=a&split=b", "/v1/rows?metadata.x=1&metadata.x=1"])
+async def test_what_is_taken_once_is_not_said_twice(client: httpx.AsyncClient, url: str) -> None:
+    answer = await client.get(url)
+    assert (answer.status_code, answer.json()["type"].rpartition("/")[2]) == (422, "repeated-parameter")
