@@ -193,7 +193,9 @@ async def _compared(
             report("comparing", min(done, total), total)
 
         try:
-            return _Seen(await compare(here, there, documents), live, _records(here.progress))
+            seen = _Seen(await compare(here, there, documents), live, _records(here.progress))
+            report("comparing", total, total)  # how many there are was an estimate
+            return seen
         except MomentGone:
             raise Refusal(
                 "The services run, and the comparison takes longer than MongoDB keeps a moment: stop them and compare "
