@@ -5,9 +5,9 @@ Every service that handles markers asks here: so what is a repeat to one is a re
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from services.common.eventlog.topics import CATALOG, DATA_ROWS, GROUND_TRUTH
+from services.common.eventlog.topics import CATALOG, DATA_ROWS, GROUND_TRUTH, PREDICTIONS
 from sightline.wire.events.v1.markers_pb2 import (
     MARKER_SOURCE_DATA_ROWS,
     MARKER_SOURCE_GROUND_TRUTH,
@@ -23,12 +23,39 @@ SOURCES: Mapping[str, MarkerSource] = {
 }
 """How a marker names the topic that it was decided in."""
 
+TOPICS = {
+    "run_created": (PREDICTIONS, DATA_ROWS),
+    "run_sealed": (PREDICTIONS,),
+    "run_reopened": (PREDICTIONS,),
+    "runs_deleted": (PREDICTIONS, DATA_ROWS),
+    "version_committed": (GROUND_TRUTH,),
+    "version_deleted": (GROUND_TRUTH, PREDICTIONS, DATA_ROWS),
+    "dataset_deleted": (GROUND_TRUTH, PREDICTIONS, DATA_ROWS),
+    "row_deleted": (GROUND_TRUTH, PREDICTIONS),
+    "row_ordered": (GROUND_TRUTH,),
+    "import_failed": (GROUND_TRUTH, PREDICTIONS, DATA_ROWS),
+}
+"""The topics that a marker may come to, by what it says."""
+
 _STREAMS = {source: "" if topic == CATALOG else f"<{topic}" for topic, source in SOURCES.items()}
 
 
 def marker_stream(topic: str, marker: Marker) -> str:
     """Markers that come in the order of their places at the source: those of one source in one topic."""
     return f"{topic}{_STREAMS.get(marker.source, '')}"
+
+
+def topics_of(marker: Marker) -> Sequence[str]:
+    """The topics that hear of a marker: those that have to do with what it says. None: it says nothing.
+
+    Splits are a matter of data rows: those hear of the runs that have some.
+    """
+    topics = TOPICS.get(marker.WhichOneof("what") or "", ())
+    if marker.HasField("import_failed"):
+        return [topic for topic in topics if topic != (GROUND_TRUTH if marker.import_failed.run_id else PREDICTIONS)]
+    if marker.HasField("run_created") and not marker.run_created.splits:
+        return [topic for topic in topics if topic != DATA_ROWS]
+    return topics
 
 
 def passed(markers: Mapping[str, int], topic: str, marker: Marker) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+from services.common import markers
 from services.common.documents import DeleteMany, Document, Read, Replace, State, UpdateMany, Write
 from services.common.eventlog.placement import partitions_of
 from services.common.eventlog.topics import DATA_ROWS, GROUND_TRUTH, PREDICTIONS, row_key
@@ -33,20 +34,6 @@ _ROWS_AN_UPDATE = 10_000
 
 TOPICS = (GROUND_TRUTH, PREDICTIONS)
 """In the order in which a batch presents them."""
-
-_TOLD = {
-    "run_created": (PREDICTIONS,),
-    "run_sealed": (PREDICTIONS,),
-    "run_reopened": (PREDICTIONS,),
-    "runs_deleted": (PREDICTIONS,),
-    "version_committed": (GROUND_TRUTH,),
-    "version_deleted": TOPICS,
-    "dataset_deleted": TOPICS,
-    "row_deleted": TOPICS,
-    "row_ordered": (GROUND_TRUTH,),
-    "import_failed": TOPICS,
-}
-"""Markers, and where they come: their places at the source are in order there."""
 
 
 class RowsHandler(Handler):
@@ -318,7 +305,7 @@ class _Work:
         """Apply a marker, unless it repeats one: what it is about is measured again."""
         project_id, topic, marker = delivery.event.project_id, delivery.topic, delivery.event.marker
         what = marker.WhichOneof("what") or ""
-        if topic not in _TOLD.get(what, ()):
+        if topic not in markers.TOPICS.get(what, ()):
             raise Invalid(f"{what or 'a marker that says nothing'} means nothing in {topic}")
         if self._memory.passed(topic, marker):
             self._passed_over["repeat"] += 1

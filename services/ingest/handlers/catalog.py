@@ -9,7 +9,7 @@ from hashlib import sha256
 from typing import Any
 
 from services.common.documents import Read, State
-from services.common.eventlog.topics import DATA_ROWS, GROUND_TRUTH, PREDICTIONS
+from services.common.markers import topics_of
 from services.common.runloop.handling import Batch, Delivery, Handler, Outcome, Outgoing, Refused, derived_event
 from services.ingest.handlers.catalog_state import (
     DATASET_VERSIONS,
@@ -31,26 +31,6 @@ from sightline.wire.events.v1.markers_pb2 import Marker
 
 PASSING = ("import-open", "not-now", "step-missing", "project-not-empty")
 """Problems that time may solve: a request that came to one is decided anew when it is repeated."""
-
-MARKER_TOPICS = {
-    "run_created": (PREDICTIONS,),
-    "run_sealed": (PREDICTIONS,),
-    "run_reopened": (PREDICTIONS,),
-    "runs_deleted": (PREDICTIONS, DATA_ROWS),
-    "version_committed": (GROUND_TRUTH,),
-    "version_deleted": (GROUND_TRUTH, PREDICTIONS, DATA_ROWS),
-    "dataset_deleted": (GROUND_TRUTH, PREDICTIONS, DATA_ROWS),
-    "import_failed": (DATA_ROWS,),
-}
-"""Topics whose every partition is told."""
-
-
-def told_topics(marker: Marker) -> Sequence[str]:
-    """Topics whose every partition is told of a marker. Splits are a matter of data rows: those hear of their runs."""
-    topics = MARKER_TOPICS[marker.WhichOneof("what") or ""]
-    if marker.HasField("import_failed"):
-        return (*topics, PREDICTIONS if marker.import_failed.run_id else GROUND_TRUTH)
-    return (*topics, DATA_ROWS) if marker.run_created.splits else topics
 
 
 def fingerprint(request: CatalogRequest) -> str:
@@ -149,7 +129,7 @@ class CatalogHandler(Handler):
 
     def _tell(self, cause: Delivery, marker: Marker) -> Iterable[Outgoing]:
         project = cause.event.project_id
-        for topic in told_topics(marker):
+        for topic in topics_of(marker):
             for partition in range(self._row_partitions):
                 event = derived_event(cause, f"{cause.event.event_id}/{topic}/{partition}", "ingest")
                 event.marker.CopyFrom(marker)
