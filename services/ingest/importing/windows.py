@@ -9,7 +9,7 @@ from __future__ import annotations
 import mmap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -132,51 +132,40 @@ class Windows:
         return size, self._messages(size) if size else iter(())
 
     def _messages(self, size: int) -> Iterator[Message]:
-        """Events by row; what has uuids and what has none apart."""
-        if self._uuid is None or self._has_uuid is None:
-            yield from self._said(size, None, None)
-            return
-        given = self._has_uuid[:size]
-        if not given.all():
-            yield from self._said(size, np.flatnonzero(~given), None)
-        if given.any():
-            yield from self._said(size, None if given.all() else np.flatnonzero(given), self._uuid)
+        """Events by row, and of each row in the order of the upload.
 
-    def _said(self, size: int, some: Longs | None, uuid: npt.NDArray[np.uint8] | None) -> Iterator[Message]:
-        """Events of the window's predictions, or of some of them."""
-        row = self._row[:size] if some is None else self._row[some]
+        An event's predictions all have uuids, or none has. Where that changes within a row another event begins, so
+        that ties go by the upload: a row of n lines takes n events at worst.
+        """
+        row = self._row[:size]
         # Sorting two bytes is a radix sort, several times as fast; most datasets have that few rows.
         narrow = row.astype(np.uint16) if len(self._in_window) <= 1 << 16 else row
         order = np.argsort(narrow, kind="stable")
         ordered = row[order]
-        starts = np.flatnonzero(np.diff(ordered, prepend=-1))
-        ends = np.append(starts[1:], len(ordered))
-        indices = ordered[starts].tolist()
-        order = order if some is None else some[order]
-        del narrow, ordered
-        most = PREDICTIONS_PER_EVENT if uuid is None else PREDICTIONS_WITH_UUIDS_PER_EVENT
-        spans = (
-            (index, a, min(a + most, end))
-            for index, begin, end in zip(indices, starts.tolist(), ends.tolist(), strict=True)
-            for a in range(begin, end, most)
-        )
-        for some_spans in _together(spans):
+        begins = np.diff(ordered, prepend=-1) != 0
+        given = np.zeros(size, np.bool_) if self._has_uuid is None else self._has_uuid[:size][order]
+        begins[1:] |= given[1:] != given[:-1]
+        starts = np.flatnonzero(begins)
+        indices, named = ordered[starts].tolist(), given[starts].tolist()
+        del narrow, ordered, begins, given
+        for spans in _together(_spans(indices, named, starts.tolist(), size)):
             # Gathered some events at a time: all at once would hold the window twice.
-            first, last = some_spans[0][1], some_spans[-1][2]
+            first, last = spans[0].begin, spans[-1].end
             places = order[first:last]
             class_ids, boxes = self._class_id[places].tobytes(), self._box[places].tobytes()
             confidences = self._confidence[places].tobytes()
-            uuids = b"" if uuid is None else uuid[places].tobytes()
-            for index, begin, end in some_spans:
-                a, b = begin - first, end - first
+            has_uuids = self._uuid is not None and any(span.named for span in spans)
+            uuids = self._uuid[places].tobytes() if self._uuid is not None and has_uuids else b""
+            for span in spans:
+                a, b = span.begin - first, span.end - first
                 said = BoxPredictions(
                     count=b - a,
                     class_ids=class_ids[4 * a : 4 * b],
                     boxes=boxes[32 * a : 32 * b],
                     confidences=confidences[8 * a : 8 * b],
-                    uuids=uuids[UUID_BYTES * a : UUID_BYTES * b],
+                    uuids=uuids[UUID_BYTES * a : UUID_BYTES * b] if span.named else b"",
                 )
-                yield self._events.predictions(self._rows.global_keys[index], self._rows.partitions[index], said)
+                yield self._events.predictions(self._rows.global_keys[span.row], self._rows.partitions[span.row], said)
 
 
 def _column(size: int, kind: str) -> npt.NDArray[Any]:
@@ -184,16 +173,29 @@ def _column(size: int, kind: str) -> npt.NDArray[Any]:
     return np.frombuffer(mmap.mmap(-1, size * np.dtype(kind).itemsize), kind)
 
 
-Span = tuple[int, int, int]
-"""A row, and where its predictions begin and end."""
+class _Span(NamedTuple):
+    """What becomes one event: a row, whether its predictions have uuids, and where they begin and end."""
+
+    row: int
+    named: bool
+    begin: int
+    end: int
 
 
-def _together(spans: Iterator[Span]) -> Iterator[list[Span]]:
+def _spans(rows: Sequence[int], named: Sequence[bool], starts: Sequence[int], size: int) -> Iterator[_Span]:
+    """Cut what has more predictions than an event may have."""
+    for row, has_uuids, begin, end in zip(rows, named, starts, [*starts[1:], size], strict=True):
+        most = PREDICTIONS_WITH_UUIDS_PER_EVENT if has_uuids else PREDICTIONS_PER_EVENT
+        for a in range(begin, end, most):
+            yield _Span(row, has_uuids, a, min(a + most, end))
+
+
+def _together(spans: Iterator[_Span]) -> Iterator[list[_Span]]:
     """Spans in groups of about an event's most predictions."""
-    group: list[Span] = []
+    group: list[_Span] = []
     for span in spans:
         group.append(span)
-        if span[2] - group[0][1] >= PREDICTIONS_PER_EVENT:
+        if span.end - group[0].begin >= PREDICTIONS_PER_EVENT:
             yield group
             group = []
     if group:

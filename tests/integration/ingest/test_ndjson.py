@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
+import random
 import uuid
 from collections.abc import AsyncIterator
 from typing import Any
@@ -18,6 +19,8 @@ from services.common.readmodel.columns.cache import Columns
 from services.ingest.importing.uploads import in_time
 from services.metrics.loops import RunsLoop, rows_loop
 from tests.integration.ingest.conftest import ROW_PARTITIONS
+from tests.unit.evaluation import oracle
+from tests.unit.evaluation.synthetic import coco
 
 KEYS = ["a/a.jpg", "b.jpg", "ü.jpg"]
 UUIDS = [str(uuid.UUID(int=n + 1)) for n in range(9)]
@@ -296,18 +299,61 @@ async def test_an_import_stops_when_its_run_is_deleted(world: World, monkeypatch
     assert world.run not in said, "nothing is written for it any more"
 
 
-# ---- deletion
+# ---- what becomes of predictions
 
 
 @pytest.fixture
-async def measuring(world: World) -> AsyncIterator[None]:
-    log, store = world.stand.log, world.stand.store
+async def measuring(stand: Any) -> AsyncIterator[None]:
+    log, store = stand.log, stand.store
     parts = [rows_loop(log, store, ROW_PARTITIONS), RunsLoop(log, store, Columns(store, 1 << 28), ROW_PARTITIONS)]
     tasks = [asyncio.create_task(part.run()) for part in parts]
     yield
     for part in parts:
         await part.stop()
     await asyncio.gather(*tasks)
+
+
+@pytest.mark.usefixtures("measuring")
+@pytest.mark.parametrize("seed", [1, 2])
+async def test_ties_go_by_the_upload_where_some_have_uuids(stand: Any, seed: int) -> None:
+    truth, results = coco(seed, images=12, classes=3)
+    dice = random.Random(seed)
+    for each in results:
+        each["score"] = dice.choice([0.25, 0.5, 0.75])
+    dice.shuffle(results)
+    for category in truth["categories"]:
+        category["name"] = f"class {category['id']}"
+    for image in truth["images"]:
+        image["file_name"] = f"{image['id']}.jpg"
+    classes = [{"name": category["name"]} for category in truth["categories"]]
+    ontology = (await stand.post("/v1/ontologies", {"name": "o", "classes": classes}))["ontology_id"]
+    dataset = (await stand.post("/v1/datasets", {"name": "d", "ontology_id": ontology}))["dataset_id"]
+    await stand.post(f"/v1/datasets/{dataset}/ground-truth:import?format=coco", truth)
+    model = (await stand.post("/v1/models", {"name": "m", "ontology_id": ontology}))["model_id"]
+    run = (await stand.post("/v1/model-runs", {"name": "r", "model_id": model, "dataset_id": dataset}))["run_id"]
+    lines = [
+        line(
+            f"{each['image_id']}.jpg",
+            f"class {each['category_id']}",
+            each["bbox"],
+            confidence=each["score"],
+            **({"uuid": str(uuid.UUID(int=n))} if dice.random() < 0.5 else {}),
+        )
+        for n, each in enumerate(results, 1)
+    ]
+    path = f"/v1/model-runs/{run}/predictions:import?format=ndjson"
+    job = await stand.post(path, content=ndjson(*lines))
+    assert (job["accepted"], job["rejected"]) == (len(results), 0)
+    summary: dict[str, Any] = {}
+    async with asyncio.timeout(60):
+        while summary.get("predictions") != len(results):
+            await asyncio.sleep(0.05)
+            summary = await stand.store.get("run_summaries", f"default/{run}") or {}
+    for name, value in oracle.twelve(oracle.evaluated(truth, results)).items():
+        assert summary["coco"][name] == (None if value is None else pytest.approx(value, abs=1e-9)), name
+
+
+# ---- deletion
 
 
 @pytest.mark.usefixtures("measuring")
