@@ -30,7 +30,6 @@ _GZIP = b"\x1f\x8b"
 _NDJSON = {"Content-Type": "application/x-ndjson"}
 _JSON = {"Content-Type": "application/json"}
 _BOX = ("x", "y", "width", "height")
-_WHOLE = ("width", "height", "ordinal")
 _NAMES_A_ROW = ("row", "global_key")
 
 T = TypeVar("T")
@@ -186,7 +185,15 @@ def data_row(item: Mapping[str, Any], index: int) -> Mapping[str, Any]:
 
 
 def _of_row(name: str, value: object, index: int) -> object:
-    return values.whole(value, name, index) if name in _WHOLE and value is not None else values.json(value, name, index)
+    if value is None:
+        return None
+    match name:
+        case "ordinal":
+            return values.ordinal(value, name, index)
+        case "width" | "height":
+            return values.whole(value, name, index)
+        case _:
+            return values.json(value, name, index)
 
 
 def _four(box: Any, index: int) -> list[float]:

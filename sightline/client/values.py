@@ -14,6 +14,8 @@ from uuid import UUID
 
 import msgspec
 
+from sightline.domain.ordinals import LEAST_ORDINAL, MOST_ORDINAL
+
 _EXACT = 1 << 53
 """From here on, numbers with a fraction stand for several whole ones."""
 _LEAST, _MOST = -(1 << 63), (1 << 64) - 1
@@ -72,6 +74,14 @@ def whole(value: object, column: str, index: int) -> int:
             return int(value)
         raise _unfit(value, column, index, "as a float it isn't exact, give an integer (pandas: a column of Int64)")
     raise _unfit(value, column, index, "give a whole number")
+
+
+def ordinal(value: object, column: str, index: int) -> int:
+    """A whole number that is a place in a dataset's order."""
+    said = whole(value, column, index)
+    if not LEAST_ORDINAL <= said <= MOST_ORDINAL:
+        raise _unfit(value, column, index, f"give one from {LEAST_ORDINAL} to {MOST_ORDINAL}")
+    return said
 
 
 def uuid(value: object, column: str, index: int) -> str:

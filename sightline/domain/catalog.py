@@ -100,7 +100,7 @@ def _kept(config: dict[str, Any]) -> dict[str, Any]:
 Config = Annotated[dict[str, Any], AfterValidator(_kept), Field(examples=[{"epochs": 12, "weights": "s.pt"}])]
 """Whatever a team wants to remember of how a run was made: one JSON object."""
 
-Version = Annotated[int, Field(ge=1, le=2**31 - 1, examples=[1])]
+Version = Annotated[int, Field(strict=True, ge=1, le=2**31 - 1, examples=[1])]
 
 
 class ClassAsked(Asked):
@@ -203,10 +203,8 @@ class Dataset(BaseModel):
 class CommitAsked(Asked):
     """Which draft is to be committed."""
 
-    version: int | None = Field(
+    version: Version | None = Field(
         default=None,
-        ge=1,
-        le=2**31 - 1,
         description="The draft's. One that is committed is there already; a later or deleted one is refused.",
     )
 

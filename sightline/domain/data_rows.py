@@ -9,11 +9,19 @@ from pydantic import AfterValidator, BaseModel, Field
 
 from sightline.domain.catalog import Asked, Changes
 from sightline.domain.names import NAME_LIMIT, name_fault
+from sightline.domain.ordinals import LEAST_ORDINAL, MOST_ORDINAL
 from sightline.domain.splits import UNASSIGNED, Split
 
-Side = Annotated[int, Field(ge=1, le=2**31 - 1, description="Pixels.", examples=[640])]
+Side = Annotated[int, Field(strict=True, ge=1, le=2**31 - 1, description="Pixels.", examples=[640])]
 Ordinal = Annotated[
-    int, Field(ge=-(2**63), le=2**63 - 1, description="Place in the dataset's own order.", examples=[17])
+    int,
+    Field(
+        strict=True,
+        ge=LEAST_ORDINAL,
+        le=MOST_ORDINAL,
+        description="Place in the dataset's own order.",
+        examples=[17],
+    ),
 ]
 AssetUrl = Annotated[
     str,

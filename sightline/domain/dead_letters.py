@@ -41,7 +41,7 @@ class DecisionsAsked(DecisionAsked):
     after: str | None = Field(
         default=None, pattern=DEAD_LETTER_ID_PATTERN, description="`next` of the answer before: go on from there."
     )
-    limit: int = Field(default=200, ge=1, le=MOST_AT_ONCE)
+    limit: int = Field(default=200, strict=True, ge=1, le=MOST_AT_ONCE)
 
 
 class Decided(BaseModel):

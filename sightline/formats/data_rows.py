@@ -10,8 +10,8 @@ import msgspec
 
 from sightline.domain.json_values import json_fault
 from sightline.domain.names import name_fault
+from sightline.domain.ordinals import LEAST_ORDINAL, MOST_ORDINAL, ORDINAL_FAULT
 from sightline.domain.splits import SPLITS
-from sightline.formats.coco.results import Id
 from sightline.formats.faults import MOST_KEPT, Rejections
 from sightline.formats.ndjson import LineReader, Lines, TypedLines
 
@@ -21,7 +21,7 @@ URL_LIMIT = 2_000
 _SIDE = f"It is no whole number of pixels from 1 to {2**31 - 1:,}."
 _SHOULD_BE = {
     "global_key": "The global key is no text.",
-    "ordinal": "The ordinal is no whole number of 64 bits.",
+    "ordinal": ORDINAL_FAULT,
     "asset_url": "The asset's URL is no text.",
     "width": _SIDE,
     "height": _SIDE,
@@ -30,13 +30,14 @@ _SHOULD_BE = {
 }
 
 Side = Annotated[int, msgspec.Meta(ge=1, le=2**31 - 1)]
+Ordinal = Annotated[int, msgspec.Meta(ge=LEAST_ORDINAL, le=MOST_ORDINAL)]
 
 
 class DataRow(msgspec.Struct, gc=False, forbid_unknown_fields=True):
     """What a line says of a row. What it does not say stays as it was."""
 
     global_key: str
-    ordinal: Id | None = None
+    ordinal: Ordinal | None = None
     asset_url: str | None = None
     width: Side | None = None
     height: Side | None = None

@@ -87,7 +87,7 @@ def install(app: FastAPI) -> None:
         if invalid.unsaid_json(first):
             detail = "send JSON with the header Content-Type: application/json"
             return answer(Problem(415, "unsupported-media-type", "the body is not said to be JSON", detail))
-        errors = [{"where": invalid.where(e), "message": invalid.in_words(e)} for e in error.errors()]
+        errors = invalid.faults(error.errors())
         detail = "; ".join(f"{e['where']}: {e['message']}" for e in errors[:3])
         hints: list[dict[str, Any]] = [e["ctx"]["hint"] for e in error.errors() if e["type"] == STEP_MISSING]
         extra: dict[str, Any] = {"errors": errors[:50]} | (hints[0] if hints else {})

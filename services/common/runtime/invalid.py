@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence, Set
 from typing import Any
 
 from sightline.domain.names import PATTERNS_IN_WORDS
@@ -20,13 +20,28 @@ _EXPECTED = {
 """How Python's parser says what it missed, and how we do."""
 
 
-def where(error: Mapping[str, Any]) -> str:
+def faults(errors: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
+    """Where each fault is, and what is allowed there.
+
+    Where None may stand beside something else, pydantic tells of both: it is the other that was meant.
+    """
+    either = {error["loc"][:-1] for error in errors if error["type"] == "none_required"}
+    return [
+        {"where": _where(error, either), "message": _in_words(error)}
+        for error in errors
+        if error["type"] != "none_required"
+    ]
+
+
+def _where(error: Mapping[str, Any], either: Set[tuple[Any, ...]]) -> str:
     """The place of what is not valid; of a member that nobody knows, the place of its object: its name is input."""
     place = error["loc"][:-1] if error["type"] == "extra_forbidden" else error["loc"]
-    return "/".join(str(part) for part in place)
+    # Behind a place with a choice comes pydantic's name for what was chosen.
+    kept = [part for at, part in enumerate(place) if place[:at] not in either]
+    return "/".join(str(part) for part in kept)
 
 
-def in_words(error: Mapping[str, Any]) -> str:
+def _in_words(error: Mapping[str, Any]) -> str:
     """What is allowed there, from an error of pydantic's."""
     match error["type"]:
         case "value_error":
@@ -37,6 +52,19 @@ def in_words(error: Mapping[str, Any]) -> str:
             return "It is missing."
         case "extra_forbidden":
             return "It has a field that is not known."
+        case "string_too_short":
+            least = error["ctx"]["min_length"]
+            return "It is empty." if least == 1 else f"It should have at least {least} characters."
+        case "string_too_long":
+            return f"It should have at most {error['ctx']['max_length']} characters."
+        case "string_type":
+            return "It should be a text."
+        case "int_type" | "int_from_float" | "int_parsing" | "int_parsing_size":
+            return "It should be a whole number."
+        case "greater_than_equal":
+            return f"It should be at least {error['ctx']['ge']}."
+        case "less_than_equal":
+            return f"It should be at most {error['ctx']['le']}."
         case "model_attributes_type" | "model_type" | "dict_type":
             return "It should be a JSON object."
         case _:

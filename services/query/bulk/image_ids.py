@@ -9,6 +9,8 @@ import numpy as np
 
 from services.query.bulk.moment import Moment
 from services.query.reads import Document
+from sightline.arrays import Longs
+from sightline.domain.ordinals import room_behind
 
 _ROWS_AT_ONCE = 2_000
 
@@ -20,16 +22,18 @@ class ImageIds:
     """Gives rows their numbers, in the order of keys: ordinals, and behind them those of rows that have none.
 
     So the order of numbers is the one in which rows are measured, and equal scores fall alike. Where rows share an
-    ordinal all are numbered by their keys.
+    ordinal all are numbered by their keys; where there is no room behind the highest, by their places in that order.
     """
 
     use_ordinals: bool
     next: int
+    places: Longs | None = None
+    """All ordinals ascending, where their places stand for them."""
 
     def of(self, ordinal: int | None) -> int:
         """The number of the next row."""
         if self.use_ordinals and ordinal is not None:
-            return ordinal
+            return ordinal if self.places is None else 1 + int(np.searchsorted(self.places, ordinal))
         self.next += 1
         return self.next - 1
 
@@ -37,11 +41,22 @@ class ImageIds:
 async def image_ids(moment: Moment, dataset_id: str, version: int) -> ImageIds:
     """Numbers for the labelled rows of a version."""
     found = [np.zeros(0, np.int64)]
+    missing = 0
     async for truths in moment.truths(dataset_id, version, (), ("ordinal",), _ROWS_AT_ONCE):
-        found.append(np.array([each["ordinal"] for each in truths if each["ordinal"] is not None], np.int64))
-    ordinals = np.sort(np.concatenate(found))
-    unique = bool((np.diff(ordinals) > 0).all())
-    return ImageIds(unique, int(ordinals[-1]) + 1 if unique and len(ordinals) else 1)
+        said = [each["ordinal"] for each in truths if each["ordinal"] is not None]
+        found.append(np.array(said, np.int64))
+        missing += len(truths) - len(said)
+    return numbering(np.sort(np.concatenate(found)), missing)
+
+
+def numbering(ordinals: Longs, missing: int) -> ImageIds:
+    """Numbers for rows with these ordinals, which ascend, and so many without."""
+    if not len(ordinals) or bool((ordinals[1:] == ordinals[:-1]).any()):
+        return ImageIds(use_ordinals=False, next=1)
+    last = int(ordinals[-1])
+    if missing and not room_behind(last, missing):
+        return ImageIds(use_ordinals=True, next=1 + len(ordinals), places=ordinals)
+    return ImageIds(use_ordinals=True, next=last + 1)
 
 
 class Images:

@@ -21,6 +21,7 @@ import numpy.typing as npt
 from sightline.arrays import Bools, Longs
 from sightline.domain.kinds import BOX
 from sightline.domain.names import name_fault
+from sightline.domain.ordinals import LEAST_ORDINAL, MOST_ORDINAL
 from sightline.formats.coco.results import Id
 from sightline.formats.faults import FileBroken, Rejection, Rejections
 from sightline.formats.json_elements import ELEMENT_LIMIT, Elements, Piece
@@ -176,7 +177,10 @@ class TruthReader:
     def _take_image(self, image: _Image, place: int) -> None:
         where = f"images[{place}]"
         sides = (image.width or 0, image.height or 0)
-        if image.id in self._image_ids:
+        if not LEAST_ORDINAL <= image.id <= MOST_ORDINAL:
+            message = f"The image's id is not from {LEAST_ORDINAL} to {MOST_ORDINAL}."
+            self._rejections.add(Rejection(place + 1, "out_of_range", message, where + ".id"))
+        elif image.id in self._image_ids:
             self._rejections.add(Rejection(place + 1, "duplicate_id", "Another image has this id.", where))
         elif image.file_name and (fault := name_fault(image.file_name)):
             self._rejections.add(Rejection(place + 1, "name", fault, where + ".file_name"))

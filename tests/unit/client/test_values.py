@@ -121,6 +121,8 @@ def test_lines_in_labelboxs_shape_are_looked_at_too(confidence: float) -> None:
         ({"width": np.nan}, "width at index 1 is nan"),
         ({"ordinal": 2.0**53}, "ordinal at index 1 is .*Int64"),
         ({"ordinal": 10**30}, "ordinal at index 1"),
+        ({"ordinal": 2**53}, "ordinal at index 1 is 9007199254740992: give one from -9007199254740991 to"),
+        ({"ordinal": -(2**63)}, "ordinal at index 1 is -9223372036854775808: give one from"),
         ({"metadata": {"light": {"lux": np.inf}}}, "metadata.light.lux at index 1 is inf"),
     ],
 )
@@ -139,8 +141,8 @@ def test_rows_of_tables_say_whole_numbers_only() -> None:
 
 
 def test_what_is_missing_in_a_table_of_rows_is_not_said() -> None:
-    given = {"global_key": ["a", "b"], "width": [640, None], "split": ["test", None], "ordinal": [2**53 + 1, None]}
-    expected = [{"global_key": "a", "width": 640, "split": "test", "ordinal": 2**53 + 1}, {"global_key": "b"}]
+    given = {"global_key": ["a", "b"], "width": [640, None], "split": ["test", None], "ordinal": [2**53 - 1, None]}
+    expected = [{"global_key": "a", "width": 640, "split": "test", "ordinal": 2**53 - 1}, {"global_key": "b"}]
     plain = pandas.DataFrame({name: pandas.array(values, dtype="object") for name, values in given.items()})
     typed = plain.assign(**{name: pandas.array(given[name], dtype="Int64") for name in ("width", "ordinal")})
     assert rows(plain) == rows(typed) == rows(pyarrow.table(given)) == expected

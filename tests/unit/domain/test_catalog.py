@@ -76,7 +76,7 @@ def test_a_class_is_a_box_unless_it_says_of_what_known_kind() -> None:
         ClassAsked(name="car", kind="cuboid")
 
 
-@pytest.mark.parametrize("version", [0, -1, 2**31, 1.5, "x"])
+@pytest.mark.parametrize("version", [0, -1, 2**31, 1.5, "x", True, "1"])
 def test_what_is_no_version(version: Any) -> None:
     for asked, given in ((CommitAsked, {"version": version}), (ModelRunAsked, RUN | {"dataset_version": version})):
         with pytest.raises(ValidationError):

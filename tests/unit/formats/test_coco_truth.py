@@ -207,6 +207,8 @@ def test_an_annotation_of_no_image() -> None:
         ({"id": 8, "file_name": "z", "width": 2**31}, "out_of_range"),
         ({"file_name": "z"}, "invalid"),
         ({"id": 2**63}, "invalid"),
+        ({"id": 2**53}, "out_of_range"),
+        ({"id": -(2**63)}, "out_of_range"),
     ],
 )
 def test_bad_images(image: dict[str, Any], code: str) -> None:

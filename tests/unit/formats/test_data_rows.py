@@ -98,7 +98,13 @@ def test_a_misspelt_field_is_not_repeated_and_the_right_ones_are_told() -> None:
         ('"split": "val"', "line 1", "training, validation, test, unassigned"),
         ('"split": 1', "line 1: split", "training, validation, test, unassigned"),
         ('"metadata": [1]', "line 1: metadata", "no JSON object"),
-        ('"ordinal": 9223372036854775808', "line 1: ordinal", "64 bits"),
+        (
+            '"ordinal": 9007199254740992',
+            "line 1: ordinal",
+            "no whole number from -9007199254740991 to 9007199254740991",
+        ),
+        ('"ordinal": -9223372036854775808', "line 1: ordinal", "no whole number from -9007199254740991"),
+        ('"ordinal": 9223372036854775808', "line 1: ordinal", "no whole number from -9007199254740991"),
     ],
 )
 def test_what_a_field_should_be_is_told_in_words(said: str, where: str, message: str) -> None:

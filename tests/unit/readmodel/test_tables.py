@@ -198,6 +198,21 @@ def test_rows_lie_by_ordinal_and_then_by_name_whatever_came_first() -> None:
         assert layout.ordinals.tolist() == [-1, 5, 5, 6, 7]
 
 
+@pytest.mark.parametrize("highest", [2**53 - 2, 2**53 - 1, 2**63 - 1])
+def test_without_room_behind_the_highest_ordinal_rows_are_numbered_by_their_places(highest: int) -> None:
+    said = (("b", highest), ("z", None), ("a", -(2**63)), ("y", None))
+    table = truth_table(1, [truth_change("put", name, 1, ordinal=ordinal) for name, ordinal in said])
+    assert table.layout.names == ["a", "b", "y", "z"]
+    assert table.layout.ordinals.tolist() == [0, 1, 2, 3]
+
+
+def test_where_all_rows_have_ordinals_these_are_their_numbers_however_large() -> None:
+    said = (("b", 2**63 - 1), ("a", -(2**63)))
+    table = truth_table(1, [truth_change("put", name, 1, ordinal=ordinal) for name, ordinal in said])
+    assert table.layout.names == ["a", "b"]
+    assert table.layout.ordinals.tolist() == [-(2**63), 2**63 - 1]
+
+
 def test_a_name_may_hold_anything() -> None:
     name = "a/b@3@ß"
     truths = truth_table(1, [truth_change("put", name, 1)])

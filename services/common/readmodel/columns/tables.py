@@ -21,6 +21,7 @@ from services.common.readmodel.columns.store import SpanColumns
 from services.common.readmodel.feed import Change, FeedLost
 from services.common.versions import holds_at, in_version
 from sightline.arrays import Bools, Ints, Longs
+from sightline.domain.ordinals import room_behind
 from sightline.domain.splits import SPLITS, UNASSIGNED
 from sightline.evaluation.evidence import MINIMUM_OVERLAP
 
@@ -349,7 +350,10 @@ class TruthTable(Table):
         super().filled(moment)
 
     def _lay_out(self) -> Layout:
-        """By ordinal; rows without one follow, by name. Arrival decides nothing."""
+        """By ordinal; rows without one follow, by name. Arrival decides nothing.
+
+        Where there is no room behind the highest ordinal, all are numbered by their places in this order.
+        """
         labelled = np.flatnonzero(self._from)
         ordered = self._ordered[labelled]
         with_ordinal, without = labelled[ordered], labelled[~ordered]
@@ -360,6 +364,8 @@ class TruthTable(Table):
         by_name = np.array(sorted(without.tolist(), key=self.names.__getitem__), np.int64)
         first = int(ordinals[-1]) + 1 if len(ordinals) else 0
         rows = np.concatenate((by_ordinal, by_name))
+        if len(by_name) and not room_behind(first - 1, len(by_name)):
+            ordinals, first = np.arange(len(ordinals), dtype=np.int64), len(ordinals)
         ordinals = np.concatenate((ordinals, np.arange(first, first + len(by_name), dtype=np.int64)))
         names: list[str] = [self.names[row] for row in rows.tolist()]
         return Layout(rows, ordinals, names)
