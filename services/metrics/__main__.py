@@ -21,7 +21,13 @@ async def build(context: Context) -> Parts:
     columns = Columns(store, settings.columns_max_bytes)
     telemetry.COLUMN_BYTES.set_function(lambda: columns.nbytes)
     runs = RunsLoop(
-        log, store, columns, settings.row_partitions, context.loop_metrics, observe=telemetry.MEASURED.observe
+        log,
+        store,
+        columns,
+        settings.row_partitions,
+        context.loop_metrics,
+        observe=telemetry.MEASURED.observe,
+        set_aside=telemetry.SET_ASIDE.inc,
     )
     for loop in (rows, runs.loop):
         context.health.check(loop.group, loop.problem)

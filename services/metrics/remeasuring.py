@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any
 
-from services.common.documents import Read
 from services.common.eventlog.partitioner import partition_of
 from services.common.eventlog.replay import ReplayLog
 from services.common.eventlog.topics import RUN_TOUCHED
 from services.common.groups import METRICS_RUNS
-from services.common.readmodel.collections import RUN_TOUCHES
 from services.common.readmodel.columns.cache import Columns
 from services.common.readmodel.mongo import ReadModel
 from services.common.readmodel.passing import group_passed
@@ -21,7 +18,8 @@ from services.common.runloop.clock import Clock
 from services.common.runloop.handling import Batch, Delivery
 from services.metrics.pacing import RunPacing
 from services.metrics.row_progress import is_deleted, read_row_progress
-from services.metrics.run_owner import RUN_SUMMARIES, Measuring, RunsHandler
+from services.metrics.run_owner import Measuring, RunsHandler
+from services.metrics.unmeasured import unmeasured
 from sightline.wire.events.v1.event_pb2 import Event
 from sightline.wire.events.v1.runs_pb2 import RunTouched
 
@@ -37,7 +35,7 @@ async def remeasure(
 ) -> None:
     """Measure every run that isn't yet, and stand at the group's ends."""
     await _until_others_are_through(log, store)
-    runs = await _unmeasured(store)
+    runs = await unmeasured(store)
     waiting: dict[int, list[str]] = {partition: [] for partition in range(row_partitions)}
     for run in runs:
         waiting[partition_of(run.partition("/")[2].encode(), row_partitions)].append(run)
@@ -92,22 +90,3 @@ def _touch(partition: int, run: str) -> Delivery:
     project_id, _, run_id = run.partition("/")
     event = Event(project_id=project_id, run_touched=RunTouched(run_id=run_id))
     return Delivery(RUN_TOUCHED, partition, 0, run_id, event)
-
-
-async def _unmeasured(store: ReadModel) -> list[str]:
-    """Runs, as project/run, whose summary isn't there, may not rest on all that touched them, or has to go."""
-    touches: dict[str, dict[str, int]] = {}
-    for touch in await store.find(Read(RUN_TOUCHES.name, {})):
-        run, _, partition = touch["_id"].rpartition("/")
-        touches.setdefault(run, {})[partition] = touch["rev"]
-    found = await store.find(Read(RUN_SUMMARIES, {}, {"version": 1, "scope_version": 1}))
-    summaries = {summary["_id"]: summary for summary in found}
-    return sorted(
-        run for run in touches.keys() | summaries.keys() if not _rests_on(summaries.get(run), touches.get(run))
-    )
-
-
-def _rests_on(summary: Mapping[str, Any] | None, touched: Mapping[str, int] | None) -> bool:
-    if summary is None or not touched or summary["scope_version"] is not None:
-        return False
-    return all(summary["version"].get(number, {"rev": 0})["rev"] >= rev for number, rev in touched.items())

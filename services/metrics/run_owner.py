@@ -7,19 +7,25 @@ are, and measures columns that include at least that: so no touch is counted as 
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from services.common.documents import Delete, Read, Replace, State
+from services.common.eventlog.port import LogError
 from services.common.eventlog.topics import RUN_TOUCHED
-from services.common.groups import INGEST_ROWS, METRICS_ROWS
+from services.common.groups import INGEST_ROWS, METRICS_ROWS, METRICS_RUNS
 from services.common.readmodel import collections
 from services.common.readmodel.columns.cache import Columns, UnknownRun
 from services.common.readmodel.columns.following import RowProgress
+from services.common.readmodel.feed import FeedLost
+from services.common.readmodel.outages import STORE_ERRORS
 from services.common.runloop.clock import Clock
 from services.common.runloop.handling import Batch, Handler, Outcome
 from services.metrics.pacing import RunPacing
 from services.metrics.summaries import NOTHING, measure, summary_document
+
+logger = logging.getLogger(__name__)
 
 TOPICS = (RUN_TOUCHED,)
 RUN_SUMMARIES = collections.RUN_SUMMARIES.name
@@ -28,6 +34,9 @@ DELETED_RUNS = "deleted runs"
 """Where the loader names runs that are no more."""
 
 _REACH_SECONDS = 10.0
+
+_OUTAGES = (*STORE_ERRORS, FeedLost, LogError, OSError, MemoryError)
+"""What is the fault of no run, a feed that is late among it: the batch is tried again."""
 
 
 class RunsHandler(Handler):
@@ -47,7 +56,10 @@ class RunsHandler(Handler):
 
 
 class Measuring:
-    """The loader of the run owner: brings columns up to what MongoDB holds now, and measures the touched runs."""
+    """The loader of the run owner: brings columns up to what MongoDB holds now, and measures the touched runs.
+
+    A run that can't be measured, though nothing is away, is set aside: the others of its partition don't wait for it.
+    """
 
     def __init__(
         self,
@@ -57,6 +69,7 @@ class Measuring:
         pacing: RunPacing,
         clock: Clock,
         observe: Callable[[float], None] = lambda _seconds: None,
+        set_aside: Callable[[], None] = lambda: None,
     ) -> None:
         self._columns = columns
         self._row_progress = row_progress
@@ -64,6 +77,7 @@ class Measuring:
         self._pacing = pacing
         self._clock = clock
         self._observe = observe
+        self._set_aside = set_aside
 
     async def __call__(self, batch: Batch, memory: Any) -> State:
         """The summaries of all runs that the batch touched."""
@@ -72,8 +86,14 @@ class Measuring:
         for project_id, run_id in touched:
             if await self._is_deleted(run_id):
                 state[DELETED_RUNS].append({"_id": f"{project_id}/{run_id}"})
-            else:
+                continue
+            try:
                 state[RUN_SUMMARIES].append(await self._summary(project_id, run_id))
+            except _OUTAGES:
+                raise
+            except Exception:
+                self._set_aside()
+                logger.exception("%s: run %s can't be measured, and is set aside", METRICS_RUNS, run_id)
         return state
 
     async def _summary(self, project_id: str, run_id: str) -> dict[str, Any]:

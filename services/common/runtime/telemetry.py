@@ -31,6 +31,7 @@ ASSIGNED = Gauge("sightline_assigned_partitions", "Partitions that this process 
 ACCEPTED = Counter("sightline_accepted_total", "Items accepted for the log", ["kind"])
 REJECTED = Counter("sightline_rejected_total", "Items rejected", ["kind", "code"])
 MEASURED = Histogram("sightline_run_measure_seconds", "Cost of measuring a run", buckets=SECONDS)
+SET_ASIDE = Counter("sightline_runs_set_aside_total", "Measurements of runs that failed by a fault, not by an outage")
 COLUMN_BYTES = Gauge("sightline_column_bytes", "Memory held by columns")
 REQUESTS = Histogram(
     "sightline_request_seconds", "Time to answer a request", ["method", "route", "status"], buckets=SECONDS

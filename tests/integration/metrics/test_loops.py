@@ -11,6 +11,8 @@ import pytest
 
 from services.common import row_limits
 from services.common.documents import Read
+from services.common.eventlog.partitioner import partition_of
+from services.metrics import run_owner
 from services.metrics.loops import rows_loop
 from sightline.evaluation import evaluate
 from tests.contract.eventlog.run_loop_suite import Fault
@@ -211,3 +213,60 @@ async def test_what_waited_for_a_run_is_pinned_piece_by_piece_over_crashes(world
 
     assert await world.store.find(waits) == []
     check(await world.summary("run_a"), files)
+
+
+def on_one_partition() -> list[str]:
+    """Two runs with one owner."""
+    runs: dict[int, list[str]] = {}
+    while True:
+        run = f"run_{len(runs)}_{sum(map(len, runs.values()))}"
+        found = runs.setdefault(partition_of(run.encode(), PARTITIONS), [])
+        found.append(run)
+        if len(found) == 2:
+            return found
+
+
+@pytest.fixture
+def faulty(monkeypatch) -> set[str]:
+    """Runs that can't be measured."""
+    runs: set[str] = set()
+    document = run_owner.summary_document
+
+    def summary_document(project_id: str, run_id: str, *rest: Any, **more: Any) -> dict[str, Any]:
+        if run_id in runs:
+            raise OverflowError("Python int too large to convert to C long")
+        return document(project_id, run_id, *rest, **more)
+
+    monkeypatch.setattr(run_owner, "summary_document", summary_document)
+    return runs
+
+
+@pytest.mark.parametrize("then", ["touched", "restarted"])
+async def test_a_run_that_cannot_be_measured_holds_up_no_other(world, faulty, then, caplog):
+    bad, good = on_one_partition()
+
+    async def said() -> bool:
+        return any(f"run {bad} can't be measured" in message for message in caplog.messages)
+
+    box = (0, 0, 10, 10)
+    await world.mark(created(bad, 1, 20), created(good, 1, 21))
+    await world.say(truth("image-1", [(1, box, False)]), upsert("image-1", bad, [(1, box, 0.9)]))
+    async with world.running():
+        await world.until(lambda: world.settled(bad))
+        before = await world.summary(bad)
+
+        faulty.add(bad)
+        await world.say(upsert("image-2", bad, [(1, box, 0.9)]))
+        await world.until(said)
+        await world.say(upsert("image-1", good, [(1, box, 0.9)]))
+        await world.until(lambda: world.settled(good))
+        assert await world.summary(bad) == before
+        assert not await world.settled(bad)
+
+        faulty.clear()
+        if then == "touched":
+            await world.say(upsert("image-1", bad, [(1, box, 0.8)]))
+            await world.until(lambda: world.settled(bad))
+    async with world.running(rows=False):
+        await world.until(lambda: world.settled(bad))
+    assert (await world.summary(good))["counts"]["true_positive"] == 1

@@ -6,9 +6,12 @@ import contextlib
 from types import SimpleNamespace
 
 import pytest
+from pymongo.errors import AutoReconnect
 
 from services.common.documents import Delete
+from services.common.eventlog.port import LogError
 from services.common.readmodel.columns.cache import UnknownRun
+from services.common.readmodel.feed import FeedLost
 from services.common.runloop.handling import Batch, Outcome
 from services.metrics.pacing import RunPacing
 from services.metrics.run_owner import Measuring, RunsHandler
@@ -61,7 +64,7 @@ class FakeColumns:
         self.steps.append(("reach", dict(revs)))
 
 
-async def outcome_of(columns: FakeColumns, *touches, deleted=()) -> Outcome:
+async def outcome_of(columns: FakeColumns, *touches, deleted=(), set_aside=lambda: None) -> Outcome:
     async def row_progress(_group: str):
         columns.steps.append("standing")
         return AT_5
@@ -69,7 +72,7 @@ async def outcome_of(columns: FakeColumns, *touches, deleted=()) -> Outcome:
     async def is_deleted(run_id: str) -> bool:
         return run_id in deleted
 
-    measuring = Measuring(columns, row_progress, is_deleted, RunPacing(1), Clock())  # pyright: ignore
+    measuring = Measuring(columns, row_progress, is_deleted, RunPacing(1), Clock(), set_aside=set_aside)  # pyright: ignore
     batch = Batch(0, touches)
     outcome = RunsHandler().handle(batch, await measuring(batch, None), None)
     assert not outcome.events
@@ -109,6 +112,38 @@ async def test_the_summary_of_a_deleted_run_is_taken_away():
     assert outcome.writes[0] == Delete("run_summaries", "default/run_gone")
     assert [write.document["run_id"] for write in outcome.writes[1:]] == ["run_a"]  # pyright: ignore
     assert ("look at", "default", "run_gone") not in steps
+
+
+class Faulty(FakeColumns):
+    """Columns of which one run's can't be had."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__([])
+        self.error = error
+
+    @contextlib.asynccontextmanager
+    async def run(self, project_id: str, run_id: str):
+        if run_id == "run_bad":
+            raise self.error
+        yield self
+
+
+async def test_a_run_that_cannot_be_measured_is_set_aside_by_name_and_the_others_are_measured(caplog):
+    aside: list[bool] = []
+    columns = Faulty(OverflowError("too large"))
+    touches = [touch("run_bad"), touch("run_a"), touch("run_bad")]
+    outcome = await outcome_of(columns, *touches, set_aside=lambda: aside.append(True))
+    assert [write.document["run_id"] for write in outcome.writes] == ["run_a"]  # pyright: ignore
+    [record] = caplog.records
+    assert record.levelname == "ERROR"
+    assert "run_bad" in record.getMessage()
+    assert len(aside) == 1
+
+
+@pytest.mark.parametrize("error", [TimeoutError(), AutoReconnect(), FeedLost(), LogError(), MemoryError()])
+async def test_an_outage_is_no_fault_of_a_run(error: Exception):
+    with pytest.raises(type(error)):
+        await outcome_of(Faulty(error), touch("run_bad"), touch("run_a"))
 
 
 def test_nothing_has_the_form_of_something():
