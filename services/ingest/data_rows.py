@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from weakref import WeakValueDictionary
 
 from services.common.eventlog.placement import partitions_of
 from services.common.eventlog.port import EventLog, Position
@@ -40,6 +43,8 @@ class DataRows:
         self._loop = rows_loop
         self._imports = imports
         self._requests = RowRequests(store)
+        self._turns = WeakValueDictionary[tuple[str, str], asyncio.Lock]()
+        """Of datasets, while somebody has or awaits a turn."""
 
     async def create(self, project: str, dataset_id: str, asked: DataRowAsked, key: str | None) -> Granted:
         """Make a row. The same again changes nothing."""
@@ -81,7 +86,23 @@ class DataRows:
     async def delete(self, project: str, dataset_id: str, global_key: str, key: str | None) -> Ended:
         """Delete a row, its truth in every version, and what runs said of it."""
         what = ("delete", dataset_id, global_key)
-        return await self._ended_once(project, key, what, lambda: self._delete(project, dataset_id, global_key))
+        async with self._turn(project, dataset_id):
+            return await self._ended_once(project, key, what, lambda: self._delete(project, dataset_id, global_key))
+
+    @contextlib.asynccontextmanager
+    async def _turn(self, project: str, dataset_id: str) -> AsyncGenerator[None]:
+        """One after the other: each takes the draft like an import, and would be in the others' way."""
+        turn = self._turns.setdefault((project, dataset_id), asyncio.Lock())
+        try:
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                await turn.acquire()
+        except TimeoutError:
+            detail = "other rows of this dataset, or their truth, are still being deleted: try again"
+            raise Problem(409, "import-open", TITLES["import-open"], detail, headers={"Retry-After": "2"}) from None
+        try:
+            yield
+        finally:
+            turn.release()
 
     async def _ended_once(
         self, project: str, key: str | None, what: tuple[str, ...], do: Callable[[], Awaitable[Ended]]
@@ -106,7 +127,10 @@ class DataRows:
     async def remove_truth(self, project: str, dataset_id: str, global_key: str, key: str | None) -> Ended:
         """Take a row's truth out of the draft: it is no longer labelled there."""
         what = ("remove truth", dataset_id, global_key)
-        return await self._ended_once(project, key, what, lambda: self._remove_truth(project, dataset_id, global_key))
+        async with self._turn(project, dataset_id):
+            return await self._ended_once(
+                project, key, what, lambda: self._remove_truth(project, dataset_id, global_key)
+            )
 
     async def _remove_truth(self, project: str, dataset_id: str, global_key: str) -> Ended:
         row = await self._existing(project, dataset_id, global_key)

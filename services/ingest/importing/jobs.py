@@ -31,7 +31,7 @@ from services.common.runloop.clock import unix_ms
 from services.common.runtime.errors import Problem
 from services.common.runtime.telemetry import ACCEPTED, REJECTED, get_logger
 from services.ingest.catalog import Catalog, Granted, key_reused, proposed_id, request_id
-from services.ingest.handlers.decisions import import_body
+from services.ingest.handlers.decisions import ROW_DELETION, TRUTH_REMOVAL, import_body
 from services.ingest.importing.uploads import Content, UploadBroken, UploadIdle
 from services.ingest.importing.windows import in_batches
 from sightline.formats.faults import FileBroken, Rejection, Rejections
@@ -40,7 +40,11 @@ from sightline.wire.events.v1.catalog_pb2 import BeginImport, CatalogRequest, En
 LEASE_SECONDS = 30.0
 RENEW_SECONDS = 3.0
 FAREWELL_SECONDS = 2.0
+WAY_SECONDS = 10.0
+"""How long others wait for imports of a single row, each of which takes some milliseconds; less than a lease."""
+LOOK_SECONDS = 0.02
 REJECTIONS_IN_ANSWER = 20
+SINGLE_ROW_FORMATS = (ROW_DELETION, TRUTH_REMOVAL)
 _ERRORS_PER_WRITE = 5_000
 
 Fields = dict[str, Any]
@@ -207,14 +211,36 @@ class Imports:
         return Job(project_id, begin.import_id, kind, dataset_id, version, self._log, lease_until=lease_until)
 
     async def _ask(self, project_id: str, request: CatalogRequest) -> Granted:
-        """Ask; where the import in the way belongs to a process that is gone, end that one and ask again."""
-        try:
-            return await self._catalog.ask(project_id, request)
-        except Problem as problem:
-            other = problem.extra.get("existing_id")
-            if problem.slug != "import-open" or not other or not await self._end_if_gone(f"{project_id}/{other}"):
-                raise
-        return await self._catalog.ask(project_id, request)
+        """Ask; where the import in the way ends soon, or its process is gone, ask again."""
+        until = time.monotonic() + WAY_SECONDS
+        while True:
+            try:
+                return await self._catalog.ask(project_id, request)
+            except Problem as problem:
+                other = problem.extra.get("existing_id")
+                if problem.slug != "import-open" or not other:
+                    raise
+                if time.monotonic() > until or not await self._makes_way(f"{project_id}/{other}", until):
+                    raise await self._in_the_way(problem, project_id, other) from None
+
+    async def _makes_way(self, id: str, until: float) -> bool:
+        """Whether an import has ended: one whose process is gone is, one of a single row is waited for."""
+        await self._end_if_gone(id)
+        while True:
+            document = await self._store.get(IMPORTS.name, id)
+            if document is None or document["state"] != "RUNNING":
+                return True
+            if document["format"] not in SINGLE_ROW_FORMATS or time.monotonic() > until:
+                return False
+            await asyncio.sleep(LOOK_SECONDS)
+
+    async def _in_the_way(self, problem: Problem, project_id: str, import_id: str) -> Problem:
+        """The refusal, with what is in the way and where to see how far it is."""
+        document = await self._store.get(IMPORTS.name, f"{project_id}/{import_id}")
+        what = f" (format {document['format']})" if document else ""
+        detail = f"{problem.detail}{what}: try again when it has ended; GET /v1/imports/{import_id} tells how far it is"
+        title, headers = problem.title, problem.headers
+        return Problem(problem.status, problem.slug, title, detail, headers=headers, **problem.extra)
 
     async def _as_it_stands(self, id: str) -> Ended:
         document = await self._store.get(IMPORTS.name, id)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
+import json
 import random
+from collections.abc import AsyncIterator, Iterable
 from typing import Any
 
 import httpx
@@ -14,6 +17,10 @@ from tests.integration.ingest.test_changes import Things, slug, stored
 
 NAMES = ("a", "b", "c")
 SEEDS = (1, 2, 3)
+
+
+def ndjson(lines: Iterable[Any]) -> bytes:
+    return b"\n".join(json.dumps(line).encode() for line in lines)
 
 
 @pytest.mark.timeout(120)
@@ -99,3 +106,47 @@ async def test_a_row_that_one_deletes_while_the_other_changes_it(stand: Stand) -
             assert changed.status_code in (200, 404)
             row = await stored(stand, "data_rows", things.dataset, f"k{n}")
             assert row == {} or (row["height"], row["width"], row["metadata"]) == (9, None, {})
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("what", ["data-rows", "ground-truth"])
+async def test_many_rows_go_through_both_at_once(stand: Stand, what: str) -> None:
+    """Each takes the draft for a moment: they wait for each other, and only another import that is open is refused."""
+    things = await Things(stand.http).make()
+    dataset = f"/v1/datasets/{things.dataset}"
+    keys = [f"k{n}" for n in range(20)]
+    box = {"left": 1, "top": 2, "width": 3, "height": 4}
+    lines = [{"dataRow": {"globalKey": key}, "name": "car", "bbox": box} for key in keys]
+    await stand.post(f"{dataset}/data-rows:import", content=ndjson({"global_key": key} for key in keys))
+    await stand.post(f"{dataset}/ground-truth:import?format=ndjson", content=ndjson(lines))
+    async with stand.another() as other:
+        turns = zip(keys, itertools.cycle((stand.http, other)), strict=False)
+        answers = await asyncio.gather(*(http.delete(f"{dataset}/{what}/{key}") for key, http in turns))
+        assert [answer.text for answer in answers if answer.status_code != 200] == []
+        gone = await asyncio.gather(*(http.delete(f"{dataset}/{what}/k0") for http in (stand.http, other)))
+        assert [slug(answer) for answer in gone] == [(404, "not-found")] * 2
+
+        ended = asyncio.Event()
+
+        async def body() -> AsyncIterator[bytes]:
+            yield ndjson(lines)[:50]
+            await ended.wait()
+
+        upload = asyncio.create_task(other.post(f"{dataset}/ground-truth:import?format=coco", content=body()))
+        while not (open_imports := (await stored(stand, "datasets", things.dataset))["open_imports"]):
+            await asyncio.sleep(0.01)
+        refused = await stand.http.delete(f"{dataset}/{what}/2.jpg")
+        assert slug(refused) == (409, "import-open")
+        assert (refused.json()["existing_id"], refused.headers["Retry-After"]) == (open_imports[0], "2")
+        assert f"(format coco): try again when it has ended; GET /v1/imports/{open_imports[0]}" in refused.text
+        ended.set()
+        await upload
+
+
+@pytest.mark.timeout(120)
+async def test_a_deletion_that_is_sent_again_while_it_runs_is_answered_alike(stand: Stand) -> None:
+    things = await Things(stand.http).make()
+    path, headers = f"/v1/datasets/{things.dataset}/data-rows/2.jpg", {"Idempotency-Key": "k"}
+    answers = await asyncio.gather(*(stand.http.delete(path, headers=headers) for _ in range(3)))
+    assert [answer.status_code for answer in answers] == [200] * 3
+    assert len({answer.text for answer in answers}) == 1
