@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import random
 import signal
 import sqlite3
@@ -140,7 +141,9 @@ async def test_ctrl_c_says_how_to_go_on(tmp_path: Path) -> None:
 
 async def refused(source: Path, target: Path, *options: str) -> str:
     done = await asyncio.to_thread(copy, source, target, *options)
-    assert (done.returncode, done.stdout) == (2, ""), done.stderr
+    said = json.loads(done.stdout)["error"]
+    assert (done.returncode, said["exit_code"]) == (2, 2), done.stderr
+    assert " ".join(said["message"].split()) in " ".join(done.stderr.split())
     return done.stderr
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import random
 from collections.abc import Callable
 from pathlib import Path
@@ -115,7 +116,9 @@ async def test_it_goes_on_by_itself_when_the_broker_is_killed_and_back(
 
 async def refused(source: object, target: object, *options: str) -> str:
     done = await asyncio.to_thread(copy, source, target, *options)
-    assert (done.returncode, done.stdout) == (2, ""), done.stderr
+    said = json.loads(done.stdout)["error"]
+    assert (done.returncode, said["exit_code"]) == (2, 2), done.stderr
+    assert " ".join(said["message"].split()) in " ".join(done.stderr.split())
     return done.stderr
 
 

@@ -36,7 +36,7 @@ async def test_a_server_that_is_no_replica_set_is_refused(tmp_path: Path) -> Non
     del command[command.index("--replSet") : command.index("--replSet") + 2]
     alone = subprocess.Popen(command, stdout=subprocess.DEVNULL)  # noqa: ASYNC220
     try:
-        with pytest.raises(ReadModelError, match=r"no replica set.*rs\.initiate"):
+        with pytest.raises(ReadModelError, match=r"no replica set.*readmodel\.initiate"):
             await ReadModel.open(f"mongodb://127.0.0.1:{prepared.port}", "any")
         with pytest.raises(InitiateError, match="without --replSet"):
             await asyncio.to_thread(initiate, prepared.url)
